@@ -1,0 +1,74 @@
+/** What an utterance is, and what every corpus reader returns. */
+
+/** The vocabulary that all corpora share; the source's own label is kept beside it. */
+export const EMOTIONS = [
+  'neutral',
+  'calm',
+  'happiness',
+  'sadness',
+  'anger',
+  'fear',
+  'disgust',
+  'surprise',
+  'boredom',
+  'excitement',
+  'frustration',
+  'contempt',
+  'other',
+] as const;
+export type KnownEmotion = (typeof EMOTIONS)[number];
+/** A known emotion, or a user's own class name from a manifest or folder. */
+export type Emotion = KnownEmotion | (string & {});
+
+export interface Utterance {
+  /** The corpus' own stem, without folder or extension (`03-01-05-01-02-01-12`), so FLAC and WAV copies share a plan. */
+  id: string;
+  /** Absolute path of the audio file. For the demo corpus, a `demo:` URI that the synthesiser answers. */
+  path: string;
+  emotion: Emotion;
+  speaker: string;
+  session?: string;
+  gender?: 'male' | 'female';
+  /** The sentence spoken, or a code for it: utterances with the same text share it. */
+  text?: string;
+  /** Split named by a manifest, if any. */
+  split?: 'train' | 'validation' | 'test';
+  /** The source's own labels, untouched. */
+  source?: Record<string, string>;
+}
+
+/** Files or rows that a reader left out, with why. */
+export interface Dropped {
+  reason: string;
+  paths: string[];
+}
+
+export interface Corpus {
+  name: string;
+  /** Where it was read from; absent for `demo`. */
+  root?: string;
+  /** True where the speech is computed, not recorded: said wherever results are shown. */
+  synthetic: boolean;
+  /** Class order; index = class id of labels, logits and confusion matrices. */
+  classes: Emotion[];
+  /** Sorted by id. */
+  utterances: Utterance[];
+  dropped: Dropped[];
+  /** Sentences a user should read: a partial copy, odd counts. */
+  warnings: string[];
+}
+
+export interface CorpusOptions {
+  /** Folder, or manifest file for `manifest`. */
+  data?: string;
+  seed?: number;
+}
+
+export interface CorpusReader {
+  name: string;
+  /** One line for `--help`. */
+  summary: string;
+  /** Protocol used when the user names none. */
+  defaultProtocol: string;
+  read(options: CorpusOptions): Promise<Corpus>;
+}
