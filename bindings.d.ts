@@ -1,0 +1,328 @@
+/**
+ * The contract of the native addon: everything that `native/addon.cc` registers, and nothing else (a test compares the two).
+ *
+ * Rules of the boundary:
+ * - It is coarse: one call per training step. The addon knows nothing of corpora, folds, epochs or reports.
+ * - Every function that computes returns a promise and runs on the one engine thread of the env, in the order of the
+ *   calls. Calls may be enqueued without awaiting the ones before (two steps in flight is the intended use).
+ * - Arrays handed over are copied at once; the caller may reuse them as soon as the call has returned.
+ * - A wrong argument throws a TypeError at the call, before anything is enqueued; all other failures reject with an
+ *   Error that has a stable string `code`: `E_ARGUMENT`, `E_HANDLE`, `E_IO`, `E_FORMAT`, `E_SHAPE`, `E_OUT_OF_MEMORY`,
+ *   `E_CANCELLED`, `E_STOPPED`, `E_TORCH`, `E_INTERNAL`.
+ * - Audio is 16 kHz; samples in a store are int16, samples handed over directly are float in [-1, 1).
+ * - B = utterances in a batch, C = classes, E = width of the embedding, D = width of a frame, T = frames.
+ */
+
+/** A positive integer naming a native object of this env; 0 is never a handle. */
+export type Handle = number;
+
+export interface BuildInfo {
+  /** Version of this contract; the TypeScript side refuses another. */
+  api: number;
+  /** LibTorch that the addon was compiled against, e.g. `2.13.0`. */
+  libtorch: string;
+  /** LibTorch's CPU capability on this machine, e.g. `AVX512`. */
+  capability: string;
+  compiler: string;
+  /** Compiled with CUDA kernels. */
+  cuda: boolean;
+}
+
+export interface StartOptions {
+  /** Intra-op threads; process-wide in LibTorch, so only the first env's value counts. */
+  threads: number;
+  /** Only `cpu` until the CUDA variant is built. */
+  device: 'cpu' | 'cuda';
+  /** Refuse operations that are not bit-reproducible. */
+  deterministic: boolean;
+}
+
+/** Log-mel front-end, convolutional subsampling and transformer or conformer blocks, trained from scratch. */
+export interface MelEncoderConfig {
+  kind: 'mel';
+  /** Mel bands; 25 ms Hann windows every 10 ms. */
+  bands: number;
+  /** Channels of the two stride-2 convolutions. */
+  convChannels: number;
+  /** D. */
+  width: number;
+  layers: number;
+  heads: number;
+  feedForward: number;
+  block: 'transformer' | 'conformer';
+  /** Depthwise convolution of a conformer block, in frames (odd). */
+  convKernel: number;
+  dropout: number;
+}
+
+export type EncoderConfig = MelEncoderConfig;
+
+export interface ModelConfig {
+  classes: number;
+  encoder: EncoderConfig;
+  pooling: 'flam' | 'mean' | 'max';
+  /** Self-attention heads of FLAM; must divide D. */
+  poolingHeads: number;
+  /** E; 64 in the published set-up. */
+  embedding: number;
+  /** Dropout on the utterance vector and on the embedding before the classifier. */
+  headDropout: number;
+}
+
+export interface ModelInfo {
+  parameters: number;
+  /** D. */
+  frameWidth: number;
+  tensors: { name: string; shape: number[] }[];
+}
+
+/** Scaled weights a_k of the total; 0 switches a loss off. */
+export interface LossWeights {
+  kl: number;
+  focal: number;
+  center: number;
+  supcon: number;
+}
+
+export interface TrainerConfig {
+  losses: LossWeights;
+  /** Focal exponent, 2. */
+  gamma: number;
+  /** SupCon temperature, 0.1. */
+  temperature: number;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Largest global gradient norm; 0 = no clipping. */
+  clip: number;
+  /** Decay of the exponential moving average of the weights; 0 = none kept. */
+  averageDecay: number;
+  /** Keys dropout: (seed, step, layer, utterance). */
+  seed: number;
+  /** Arithmetic of matrix products; weights stay fp32. */
+  precision: 'fp32' | 'bf16';
+}
+
+/** Utterances of a batch, in a store. */
+export interface Rows {
+  /** First sample of each utterance. B. */
+  offsets: Float64Array;
+  /** Samples of each utterance, at least 400. B. */
+  lengths: Int32Array;
+  /** Names each utterance to counter-based noise. B. */
+  keys: Uint32Array;
+}
+
+/** Rows of a mix plan; see `lib/mix`. All arrays have B elements. */
+export interface MixRows {
+  kind: 'eam' | 'lam';
+  /** 1 where the row is mixed; elsewhere the other arrays are ignored. */
+  active: Uint8Array;
+  partnerOffsets: Float64Array;
+  partnerLengths: Int32Array;
+  /** EAM: first sample of the segment in the base and in the partner, and its length. */
+  starts: Int32Array;
+  partnerStarts: Int32Array;
+  segmentLengths: Int32Array;
+  /** EAM: signal-to-noise ratio r of the base over the scaled partner, dB. */
+  snr: Float64Array;
+  /** Weight of the partner's label. */
+  lambda: Float64Array;
+}
+
+/** Augmentation drawn in TypeScript, applied after mixing. Absent arrays switch a kind off. */
+export interface AugmentRows {
+  /** Speed factors; a row of n samples becomes round(n / factor) samples (pitch and tempo change). B. */
+  speed?: Float32Array;
+  /** Gain in dB. B. */
+  gain?: Float32Array;
+  /** White noise at this SNR in dB, NaN = none. B. */
+  noise?: Float32Array;
+  /** Stretch of the mel axis (vocal tract length perturbation); 1 = none. B. */
+  warp?: Float32Array;
+  /** SpecAugment time masks as (start, width) fractions of the utterance's frames. B x n x 2. */
+  timeMasks?: Float32Array;
+  /** SpecAugment frequency masks as (first band, bands). B x n x 2. */
+  bandMasks?: Int32Array;
+}
+
+export interface StepRequest {
+  rows: Rows;
+  /** Labels before mixing, rows sum to 1. B x C. */
+  labels: Float32Array;
+  mix?: MixRows;
+  /** Labels of the partners; required with `mix`. B x C. */
+  partnerLabels?: Float32Array;
+  augment?: AugmentRows;
+  /** Counts from 0 over the whole training of a fold. */
+  step: number;
+  learningRate: number;
+  centerLearningRate: number;
+}
+
+export interface LossValues {
+  kl: number;
+  focal: number;
+  center: number;
+  supcon: number;
+}
+
+export interface StepResult {
+  total: number;
+  raw: LossValues;
+  scaled: LossValues;
+  /** Global gradient norm before clipping. */
+  gradNorm: number;
+  /** Seconds of audio after augmentation. */
+  audioSeconds: number;
+  /** The update was skipped because the loss or the gradient was not finite. */
+  nonFinite: boolean;
+  /** Rows whose mix was skipped because a segment was silent. B. */
+  mixSkipped: Uint8Array;
+  /** Argmax of the logits. B. */
+  predictions: Int32Array;
+}
+
+export interface ForwardOptions {
+  embedding?: boolean;
+  /** Return the pooling weights. */
+  weights?: boolean;
+  precision?: 'fp32' | 'bf16';
+}
+
+export interface ForwardResult {
+  /** B x C. */
+  logits: Float32Array;
+  /** B x E, when asked for. */
+  embedding?: Float32Array;
+  /** Frames of each utterance. B. */
+  frames: Int32Array;
+  /** Pooling weights of all utterances one after the other, sum(frames), when asked for. */
+  weights?: Float32Array;
+}
+
+/** Arrays of an op decide its precision: Float64Array computes in float64, for gradient checks. */
+export type Floats = Float32Array | Float64Array;
+
+export interface MixSamplesRequest {
+  /** All waveforms one after the other, int16 at 16 kHz. */
+  samples: Int16Array;
+  rows: Rows;
+  mix: MixRows;
+}
+
+export interface MixSamplesResult {
+  /** Mixed waveforms one after the other, of full scale 1, no clipping. */
+  samples: Float32Array;
+  /** B. */
+  lengths: Int32Array;
+  /** B. */
+  skipped: Uint8Array;
+}
+
+export interface FrameAttentionRequest {
+  /** Frames of all utterances one after the other, sum(lengths) x D. */
+  frames: Floats;
+  /** Frames of each utterance. B. */
+  lengths: Int32Array;
+  width: number;
+  heads: number;
+  /** 3D x D, rows for q, k, v in this order. */
+  inputWeight: Floats;
+  /** 3D. */
+  inputBias: Floats;
+  /** D x D. */
+  outputWeight: Floats;
+  /** D. */
+  outputBias: Floats;
+  /** v, D. */
+  score: Floats;
+  /** Gradient of the objective with respect to `pooled`, B x D; ones when absent. */
+  upstream?: Floats;
+}
+
+export interface FrameAttentionResult {
+  /** z, B x D. */
+  pooled: Floats;
+  /** w, sum(lengths). */
+  weights: Floats;
+  gradients: {
+    frames: Floats;
+    inputWeight: Floats;
+    inputBias: Floats;
+    outputWeight: Floats;
+    outputBias: Floats;
+    score: Floats;
+  };
+}
+
+export interface MultiLossRequest {
+  /** B x C. */
+  logits: Floats;
+  /** B x E. */
+  embedding: Floats;
+  /** Context-broadcast embedding for SupCon, before L2 normalisation. B x E. */
+  contrast: Floats;
+  /** Soft labels, B x C. */
+  labels: Floats;
+  /** Class of the base utterance, which wins a tie of the soft label. B. */
+  baseClasses: Int32Array;
+  /** C x E. */
+  centers: Floats;
+  weights: LossWeights;
+  gamma: number;
+  temperature: number;
+}
+
+export interface MultiLossResult {
+  total: number;
+  raw: LossValues;
+  scaled: LossValues;
+  /** Of `total`. */
+  gradients: { logits: Floats; embedding: Floats; contrast: Floats; centers: Floats };
+}
+
+export interface Addon {
+  buildInfo(): BuildInfo;
+  /** Starts the engine thread of this env; idempotent. */
+  start(options: StartOptions): void;
+  /** Stops and joins the engine thread; pending promises reject with `E_STOPPED`. Idempotent; called from `exit`. */
+  stop(): void;
+  /** Rejects everything enqueued so far with `E_CANCELLED`; the job that runs ends at its next safe point. */
+  cancel(): void;
+  /** A training step of a tiny model on noise: what a child process runs to judge a build. Resolves to its loss. */
+  selfTest(): Promise<number>;
+
+  /** Maps a packed int16 file of `samples` samples. */
+  openStore(path: string, samples: number): Promise<Handle>;
+
+  /** Weights drawn from a generator of the model's own, seeded with `seed`. */
+  createModel(config: ModelConfig, seed: number): Promise<Handle>;
+  modelInfo(model: Handle): Promise<ModelInfo>;
+  /** Writes safetensors with `metadata` to `path` and flushes it to disk; not atomic by itself. */
+  saveModel(model: Handle, path: string, metadata: Record<string, string>): Promise<void>;
+  /** Reads weights into a model of the same shape; every tensor must match by name and shape. */
+  loadModel(model: Handle, path: string): Promise<void>;
+
+  /** Optimiser, centers and moving average around a model, which it trains in place. */
+  createTrainer(model: Handle, config: TrainerConfig): Promise<Handle>;
+  trainStep(trainer: Handle, store: Handle, request: StepRequest): Promise<StepResult>;
+  /** Weights, moments, centers, moving average and step as safetensors: all that a bit-exact resume needs. */
+  saveTrainer(trainer: Handle, path: string, metadata: Record<string, string>): Promise<void>;
+  loadTrainer(trainer: Handle, path: string): Promise<void>;
+  /** Copies the moving average (or, where none is kept, the weights) into another model of the same shape. */
+  copyAverage(trainer: Handle, model: Handle): Promise<void>;
+
+  /** Inference over utterances of a store. */
+  forwardRows(model: Handle, store: Handle, rows: Rows, options: ForwardOptions): Promise<ForwardResult>;
+  /** Inference over samples in [-1, 1), one array per utterance. */
+  forwardSamples(model: Handle, samples: Float32Array[], options: ForwardOptions): Promise<ForwardResult>;
+
+  /** Frees what a handle names; an unknown handle rejects with `E_HANDLE`. */
+  release(handle: Handle): Promise<void>;
+
+  mixSamples(request: MixSamplesRequest): Promise<MixSamplesResult>;
+  frameAttention(request: FrameAttentionRequest): Promise<FrameAttentionResult>;
+  multiLoss(request: MultiLossRequest): Promise<MultiLossResult>;
+}

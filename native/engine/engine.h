@@ -1,0 +1,243 @@
+// What the binding may ask of the engine, in plain C++: neither napi.h nor a torch header is seen here, so that the two
+// never meet in one translation unit. The structs mirror bindings.d.ts, where units and shapes are documented.
+//
+// Every method of Engine but cancelled-flag access runs on the engine thread, one at a time. Methods throw ser::Error or
+// anything LibTorch throws; describe_current_exception() turns both into a stable code and a sentence.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace ser {
+
+class Error : public std::runtime_error {
+ public:
+  Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  const std::string& code() const { return code_; }
+
+ private:
+  std::string code_;
+};
+
+struct ErrorInfo {
+  std::string code;
+  std::string message;
+};
+
+using Handle = std::uint32_t;
+using Metadata = std::map<std::string, std::string>;
+
+struct BuildInfo {
+  std::string libtorch;
+  std::string capability;
+  std::string compiler;
+  bool cuda = false;
+};
+
+enum class Precision { fp32, bf16 };
+enum class Device { cpu, cuda };
+enum class Pooling { flam, mean, max };
+enum class Block { transformer, conformer };
+enum class MixKind { none, eam, lam };
+
+struct StartOptions {
+  int threads = 1;
+  Device device = Device::cpu;
+  bool deterministic = true;
+};
+
+struct MelEncoderConfig {
+  std::int64_t bands = 80;
+  std::int64_t conv_channels = 32;
+  std::int64_t width = 144;
+  std::int64_t layers = 4;
+  std::int64_t heads = 4;
+  std::int64_t feed_forward = 576;
+  Block block = Block::transformer;
+  std::int64_t conv_kernel = 15;
+  double dropout = 0.1;
+};
+
+struct ModelConfig {
+  std::int64_t classes = 0;
+  MelEncoderConfig mel;
+  Pooling pooling = Pooling::flam;
+  std::int64_t pooling_heads = 16;
+  std::int64_t embedding = 64;
+  double head_dropout = 0.1;
+};
+
+struct TensorInfo {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+struct ModelInfo {
+  std::int64_t parameters = 0;
+  std::int64_t frame_width = 0;
+  std::vector<TensorInfo> tensors;
+};
+
+struct LossWeights {
+  double kl = 1, focal = 1, center = 1, supcon = 1;
+};
+using LossValues = LossWeights;
+
+struct TrainerConfig {
+  LossWeights losses;
+  double gamma = 2;
+  double temperature = 0.1;
+  double weight_decay = 0.01;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip = 1;
+  double average_decay = 0;
+  std::uint64_t seed = 0;
+  Precision precision = Precision::fp32;
+};
+
+struct Rows {
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int64_t> lengths;
+  std::vector<std::uint32_t> keys;
+};
+
+struct MixRows {
+  MixKind kind = MixKind::none;
+  std::vector<std::uint8_t> active;
+  std::vector<std::int64_t> partner_offsets, partner_lengths;
+  std::vector<std::int64_t> starts, partner_starts, segment_lengths;
+  std::vector<double> snr, lambda;
+};
+
+struct AugmentRows {  // an empty vector switches a kind off
+  std::vector<float> speed, gain, noise, warp;
+  std::vector<float> time_masks;
+  std::vector<std::int32_t> band_masks;
+};
+
+struct StepRequest {
+  Rows rows;
+  std::vector<float> labels;
+  MixRows mix;
+  std::vector<float> partner_labels;
+  AugmentRows augment;
+  std::int64_t step = 0;
+  double learning_rate = 0;
+  double center_learning_rate = 0;
+};
+
+struct StepResult {
+  double total = 0;
+  LossValues raw, scaled;
+  double grad_norm = 0;
+  double audio_seconds = 0;
+  bool non_finite = false;
+  std::vector<std::uint8_t> mix_skipped;
+  std::vector<std::int32_t> predictions;
+};
+
+struct ForwardOptions {
+  bool embedding = false;
+  bool weights = false;
+  Precision precision = Precision::fp32;
+};
+
+struct ForwardResult {
+  std::vector<float> logits, embedding, weights;
+  std::vector<std::int32_t> frames;
+};
+
+struct MixSamplesRequest {
+  std::vector<std::int16_t> samples;
+  Rows rows;
+  MixRows mix;
+};
+
+struct MixSamplesResult {
+  std::vector<float> samples;
+  std::vector<std::int32_t> lengths;
+  std::vector<std::uint8_t> skipped;
+};
+
+// T is float or double: the precision that the op computes in.
+template <typename T>
+struct FrameAttentionRequest {
+  std::vector<T> frames;
+  std::vector<std::int32_t> lengths;
+  std::int64_t width = 0;
+  std::int64_t heads = 1;
+  std::vector<T> input_weight, input_bias, output_weight, output_bias, score;
+  std::vector<T> upstream;  // empty = ones
+};
+
+template <typename T>
+struct FrameAttentionResult {
+  std::vector<T> pooled, weights;
+  std::vector<T> d_frames, d_input_weight, d_input_bias, d_output_weight, d_output_bias, d_score;
+};
+
+template <typename T>
+struct MultiLossRequest {
+  std::int64_t batch = 0, classes = 0, embedding_width = 0;
+  std::vector<T> logits, embedding, contrast, labels, centers;
+  std::vector<std::int32_t> base_classes;
+  LossWeights weights;
+  double gamma = 2;
+  double temperature = 0.1;
+};
+
+template <typename T>
+struct MultiLossResult {
+  double total = 0;
+  LossValues raw, scaled;
+  std::vector<T> d_logits, d_embedding, d_contrast, d_centers;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual double self_test() = 0;
+  virtual Handle open_store(const std::string& path, std::int64_t samples) = 0;
+
+  virtual Handle create_model(const ModelConfig& config, std::uint64_t seed) = 0;
+  virtual ModelInfo model_info(Handle model) = 0;
+  virtual void save_model(Handle model, const std::string& path, const Metadata& metadata) = 0;
+  virtual void load_model(Handle model, const std::string& path) = 0;
+
+  virtual Handle create_trainer(Handle model, const TrainerConfig& config) = 0;
+  virtual StepResult train_step(Handle trainer, Handle store, const StepRequest& request) = 0;
+  virtual void save_trainer(Handle trainer, const std::string& path, const Metadata& metadata) = 0;
+  virtual void load_trainer(Handle trainer, const std::string& path) = 0;
+  virtual void copy_average(Handle trainer, Handle model) = 0;
+
+  virtual ForwardResult forward_rows(Handle model, Handle store, const Rows& rows, const ForwardOptions& options) = 0;
+  virtual ForwardResult forward_samples(Handle model, const std::vector<std::vector<float>>& samples,
+                                        const ForwardOptions& options) = 0;
+  virtual void release(Handle handle) = 0;
+
+  virtual MixSamplesResult mix_samples(const MixSamplesRequest& request) = 0;
+  virtual FrameAttentionResult<float> frame_attention(const FrameAttentionRequest<float>& request) = 0;
+  virtual FrameAttentionResult<double> frame_attention(const FrameAttentionRequest<double>& request) = 0;
+  virtual MultiLossResult<float> multi_loss(const MultiLossRequest<float>& request) = 0;
+  virtual MultiLossResult<double> multi_loss(const MultiLossRequest<double>& request) = 0;
+};
+
+// `cancelled` is read at safe points (between micro-batches, before an optimiser update) and ends the running method
+// with Error("E_CANCELLED"); a step that is cancelled leaves the weights as they were.
+std::unique_ptr<Engine> make_engine(const StartOptions& options, const std::atomic<bool>& cancelled);
+
+// Process-wide, safe from any thread; sets nothing.
+BuildInfo build_info();
+
+// Call inside a catch block.
+ErrorInfo describe_current_exception() noexcept;
+
+}  // namespace ser
