@@ -106,7 +106,8 @@ export class Random {
 
   /** Uniform integer in {0, ..., n - 1}, n at most 2^32; without modulo bias. */
   below(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 0x1_0000_0000) throw new RangeError(`n must be in 1..2^32, got ${n}`);
+    if (!Number.isInteger(n) || n < 1 || n > 0x1_0000_0000)
+      throw new RangeError(`n must be in 1..2^32, got ${n}`);
     const limit = 0x1_0000_0000 - (0x1_0000_0000 % n);
     for (;;) {
       const draw = this.uint32();

@@ -1,0 +1,142 @@
+/** The configuration of a training run: every field, its unit, its default, and the check on it. */
+import { z } from 'zod';
+
+const fraction = z.number().min(0).max(1);
+const range = z
+  .tuple([z.number(), z.number()])
+  .refine(([low, high]) => low <= high, 'must be [low, high] with low <= high');
+
+const encoder = z
+  .strictObject({
+    kind: z.literal('mel').default('mel'),
+    bands: z.int().min(8).max(256).default(80).describe('mel bands of 25 ms windows every 10 ms'),
+    convChannels: z.int().min(1).max(1024).default(32).describe('channels of the subsampling convolutions'),
+    width: z.int().min(8).max(4096).default(144).describe('width of a frame'),
+    layers: z.int().min(0).max(64).default(4),
+    heads: z.int().min(1).max(64).default(4),
+    feedForward: z.int().min(8).max(16_384).default(576),
+    block: z.enum(['transformer', 'conformer']).default('conformer'),
+    convKernel: z
+      .int()
+      .min(1)
+      .max(255)
+      .default(15)
+      .describe('depthwise convolution of a conformer block, frames, odd'),
+    dropout: fraction.default(0.1),
+  })
+  .refine((value) => value.width % value.heads === 0, 'heads must divide width')
+  .refine((value) => value.convKernel % 2 === 1, 'convKernel must be odd')
+  .prefault({});
+
+const mix = z
+  .strictObject({
+    kind: z.enum(['eam', 'lam', 'none']).default('eam'),
+    probability: fraction.default(0.5).describe('probability that an utterance is mixed (first epoch)'),
+    probabilityEnd: fraction.optional().describe('the same at the last epoch; linear in between'),
+    snr: range.default([-5, 10]).describe('dB'),
+    snrEnd: range.optional().describe('dB, at the last epoch'),
+    segment: z.enum(['any', 'voiced']).default('any'),
+  })
+  .prefault({});
+
+const augment = z
+  .strictObject({
+    speed: range.optional().describe('speed factors, uniform; changes pitch and tempo'),
+    speedProbability: fraction.default(1),
+    gain: range.optional().describe('dB, uniform'),
+    noise: range.optional().describe('SNR of white noise, dB, uniform'),
+    noiseProbability: fraction.default(0.5),
+    warp: range.optional().describe('stretch of the mel axis (vocal tract length perturbation), uniform'),
+    timeMasks: z.int().min(0).max(16).default(2).describe('SpecAugment time masks'),
+    timeMaskFraction: fraction.default(0.1).describe('widest time mask, of the utterance'),
+    bandMasks: z.int().min(0).max(16).default(2).describe('SpecAugment frequency masks'),
+    bandMaskWidth: z.int().min(0).max(256).default(12).describe('widest frequency mask, bands'),
+  })
+  .prefault({});
+
+const losses = z
+  .strictObject({
+    kl: z.number().min(0).default(1),
+    focal: z.number().min(0).default(1),
+    center: z.number().min(0).default(1),
+    supcon: z.number().min(0).default(1),
+  })
+  .refine((value) => value.kl + value.focal > 0, 'kl or focal must be on: only they train the classifier')
+  .prefault({});
+
+const optimiser = z
+  .strictObject({
+    learningRate: z.number().positive().default(1e-3),
+    centerLearningRate: z.number().positive().default(5e-3),
+    schedule: z.enum(['decay', 'one-cycle', 'constant']).default('one-cycle'),
+    decay: z
+      .number()
+      .positive()
+      .max(1)
+      .default(7 / 8)
+      .describe('factor per epoch of schedule "decay"'),
+    warmup: fraction.default(0.2).describe('share of all steps during which "one-cycle" rises'),
+    weightDecay: z.number().min(0).default(0.01),
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.98),
+    epsilon: z.number().positive().default(1e-8),
+    clip: z.number().min(0).default(1).describe('largest global gradient norm; 0 = off'),
+    averageDecay: z
+      .number()
+      .min(0)
+      .max(0.99999)
+      .default(0.99)
+      .describe('moving average of the weights, judged and kept; 0 = off'),
+  })
+  .prefault({});
+
+const batch = z
+  .strictObject({
+    size: z.int().min(1).max(4096).default(16),
+    maxSeconds: z.number().positive().default(160).describe('cap of a batch, seconds of audio'),
+    grouping: z
+      .enum(['length', 'none'])
+      .default('length')
+      .describe('batches of similar length waste no padding'),
+  })
+  .prefault({});
+
+export const trainConfigSchema = z.strictObject({
+  corpus: z.string().min(1).default('demo'),
+  data: z.string().optional().describe('folder or manifest of the corpus'),
+  protocol: z.string().optional().describe('how folds are made; the corpus has a default'),
+  folds: z.union([z.literal('all'), z.array(z.int().min(1)).min(1)]).default('all'),
+  validation: z.enum(['next-fold', 'none']).default('next-fold'),
+  seed: z.int().min(0).default(1),
+  device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+  precision: z.enum(['fp32', 'bf16']).default('fp32'),
+  onBadAudio: z.enum(['fail', 'skip']).default('fail'),
+  epochs: z.int().min(1).max(10_000).default(40),
+  patience: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('epochs without a better validation UA before a fold ends; 0 = off'),
+  final: z.boolean().default(false).describe('also fit one model on all the data'),
+  encoder,
+  pooling: z.enum(['flam', 'mean', 'max']).default('flam'),
+  poolingHeads: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('heads of FLAM; the largest divisor of the frame width up to 16'),
+  embedding: z.int().min(2).max(4096).default(64),
+  headDropout: fraction.default(0.1),
+  losses,
+  gamma: z.number().min(0).default(2),
+  temperature: z.number().positive().default(0.1),
+  mix,
+  augment,
+  optimiser,
+  batch,
+});
+
+/** A resolved configuration: every field present. */
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+/** What a user may write: any part of it. */
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
