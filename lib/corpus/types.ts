@@ -61,7 +61,14 @@ export interface Corpus {
 export interface CorpusOptions {
   /** Folder, or manifest file for `manifest`. */
   data?: string;
+  /** Seed of a synthetic corpus (default 0); recorded corpora ignore it. */
   seed?: number;
+  /** Accept a copy that lacks files which the corpus is known to have; each gap becomes a warning. Default false. */
+  allowPartial?: boolean;
+  /** `folder`: a regular expression on the path below the root (`/` separators); its group `speaker`, else group 1, names the speaker. */
+  speakerPattern?: string;
+  /** `folder`: `per-file` declares every file a speaker of its own. Honest only where no voice occurs twice. */
+  speakers?: 'per-file';
 }
 
 export interface CorpusReader {

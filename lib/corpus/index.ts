@@ -1,0 +1,33 @@
+/** The corpora that the tool reads, by name. */
+
+import { UsageError } from '../errors.js';
+import { demo } from './demo/index.js';
+import { folder } from './folder.js';
+import { manifest } from './manifest.js';
+import { nearestName } from './nearest-name.js';
+import { ravdess } from './ravdess.js';
+import type { Corpus, CorpusOptions, CorpusReader } from './types.js';
+
+/** All readers, in the order of `--help`. */
+export const corpusReaders: readonly CorpusReader[] = [demo, ravdess, manifest, folder];
+
+/** @throws UsageError where no corpus has this name; it lists those there are, the likely one first. */
+export function corpusReader(name: string): CorpusReader {
+  const reader = corpusReaders.find((candidate) => candidate.name === name);
+  if (reader !== undefined) return reader;
+  const names = corpusReaders.map((candidate) => candidate.name);
+  const near = nearestName(String(name), names);
+  throw new UsageError(`There is no corpus "${name}"; known are ${names.join(', ')}.`, {
+    code: 'E_UNKNOWN_CORPUS',
+    cure: near === undefined ? 'Your own files are read with manifest or folder.' : `Did you mean ${near}?`,
+  });
+}
+
+/**
+ * Reads a corpus: finds its files, parses labels and speakers, and checks the counts it is known to have. Decodes nothing.
+ *
+ * @throws UsageError for an unknown name or missing option; DataError for data that cannot be used.
+ */
+export async function readCorpus(name: string, options: CorpusOptions = {}): Promise<Corpus> {
+  return corpusReader(name).read(options);
+}

@@ -1,0 +1,179 @@
+/**
+ * RAVDESS, audio-only speech: 24 actors x 60 utterances = 1440 (Livingstone & Russo 2018, doi 10.1371/journal.pone.0196391).
+ *
+ * File names are seven two-digit fields, `modality-channel-emotion-intensity-statement-repetition-actor`. Song and the video
+ * modalities hold other material or copies of the same recordings: they are excluded and counted, never mixed in.
+ */
+
+import { DataError } from '../errors.js';
+import {
+  AUDIO_EXTENSIONS,
+  byCodeUnit,
+  type FoundFile,
+  findMedia,
+  isAudio,
+  listSome,
+  resolveData,
+} from './audio-files.js';
+import type { Corpus, CorpusReader, Dropped, KnownEmotion, Utterance } from './types.js';
+
+const ACTORS = 24;
+const PER_ACTOR = 60;
+
+/** Emotion code 01..08 is position 1..8; RAVDESS' own word, then ours. Also the class order. */
+const EMOTION_CODES: readonly (readonly [source: string, emotion: KnownEmotion])[] = [
+  ['neutral', 'neutral'],
+  ['calm', 'calm'],
+  ['happy', 'happiness'],
+  ['sad', 'sadness'],
+  ['angry', 'anger'],
+  ['fearful', 'fear'],
+  ['disgust', 'disgust'],
+  ['surprised', 'surprise'],
+];
+const INTENSITIES = ['normal', 'strong'] as const;
+const STATEMENTS = ['Kids are talking by the door', 'Dogs are sitting by the door'] as const;
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+/** Stems of the complete corpus, sorted. Neutral has no strong intensity: 4 neutral + 7 x 8 others = 60 per actor. */
+export function ravdessStems(): string[] {
+  const stems: string[] = [];
+  for (let actor = 1; actor <= ACTORS; actor++) {
+    for (let emotion = 1; emotion <= 8; emotion++) {
+      for (let intensity = 1; intensity <= (emotion === 1 ? 1 : 2); intensity++) {
+        for (let statement = 1; statement <= 2; statement++) {
+          for (let repetition = 1; repetition <= 2; repetition++) {
+            stems.push(
+              ['03', '01', ...[emotion, intensity, statement, repetition, actor].map(two)].join('-'),
+            );
+          }
+        }
+      }
+    }
+  }
+  return stems.sort(byCodeUnit);
+}
+
+function utteranceOf(file: FoundFile): Utterance {
+  const [modality, channel, emotion, intensity, statement, repetition, actor] = file.stem.split('-') as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const [sourceEmotion, mapped] = EMOTION_CODES[Number(emotion) - 1]!;
+  return {
+    id: file.stem,
+    path: file.path,
+    emotion: mapped,
+    speaker: `Actor_${actor}`,
+    gender: Number(actor) % 2 === 1 ? 'male' : 'female',
+    text: STATEMENTS[Number(statement) - 1]!,
+    source: {
+      modality,
+      channel,
+      emotion: sourceEmotion,
+      intensity: INTENSITIES[Number(intensity) - 1]!,
+      statement,
+      repetition,
+      actor,
+    },
+  };
+}
+
+/** Names what a partial copy lacks: whole actors by name, the rest by stem. */
+function describeMissing(missing: readonly string[]): string {
+  const byActor = new Map<string, string[]>();
+  for (const stem of missing) {
+    const actor = `Actor_${stem.slice(-2)}`;
+    byActor.set(actor, [...(byActor.get(actor) ?? []), stem]);
+  }
+  const whole = [...byActor].filter(([, stems]) => stems.length === PER_ACTOR).map(([actor]) => actor);
+  const single = [...byActor].filter(([, stems]) => stems.length < PER_ACTOR).flatMap(([, stems]) => stems);
+  const parts: string[] = [];
+  if (whole.length > 0) parts.push(`all ${PER_ACTOR} of ${listSome(whole.sort(byCodeUnit), ACTORS)}`);
+  if (single.length > 0) parts.push(listSome(single.sort(byCodeUnit)));
+  return parts.join('; and ');
+}
+
+class DropList {
+  readonly #byReason = new Map<string, string[]>();
+
+  add(reason: string, path: string): void {
+    this.#byReason.set(reason, [...(this.#byReason.get(reason) ?? []), path]);
+  }
+
+  list(): Dropped[] {
+    return [...this.#byReason].map(([reason, paths]) => ({ reason, paths }));
+  }
+}
+
+async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpus> {
+  const root = await resolveData('ravdess', options.data, 'folder');
+  const tree = await findMedia(root);
+  const expected = new Set(ravdessStems());
+  const drops = new DropList();
+  const kept = new Map<string, FoundFile>();
+
+  // Copies compete: lossless before lossy, then the shallower path. The published zip holds all files twice.
+  const preference = (file: FoundFile): number =>
+    AUDIO_EXTENSIONS.indexOf(file.extension as (typeof AUDIO_EXTENSIONS)[number]) * 100 +
+    file.relative.split('/').length;
+  for (const file of [...tree.files].sort((a, b) => preference(a) - preference(b))) {
+    if (!/^\d\d(?:-\d\d){6}$/.test(file.stem))
+      drops.add('the name is not a RAVDESS one (seven two-digit fields)', file.path);
+    else if (file.stem.slice(3, 5) === '02') drops.add('song (channel 02), not speech', file.path);
+    else if (!file.stem.startsWith('03') || !isAudio(file.extension)) {
+      drops.add('video modality (01 or 02), a copy of the audio-only material', file.path);
+    } else if (!expected.has(file.stem))
+      drops.add('a field of the name is outside its RAVDESS codes', file.path);
+    else if (kept.has(file.stem)) drops.add('another copy of an utterance that is kept', file.path);
+    else kept.set(file.stem, file);
+  }
+
+  if (kept.size === 0) {
+    const seen = drops.list().map(({ reason, paths }) => `${paths.length} x ${reason}`);
+    throw new DataError(
+      `No RAVDESS speech below ${root}: expected files such as Actor_01/03-01-01-01-01-01-01.wav, found ` +
+        `${tree.files.length === 0 ? 'no audio file' : seen.join('; ')}.`,
+      { code: 'E_CORPUS_EMPTY', cure: 'Point --data at the folder that holds Actor_01 .. Actor_24.' },
+    );
+  }
+  const missing = [...expected].filter((stem) => !kept.has(stem));
+  const warnings: string[] = [];
+  if (missing.length > 0) {
+    const sentence =
+      `RAVDESS has ${ACTORS} x ${PER_ACTOR} = ${expected.size} speech utterances, ${kept.size} were found below ${root}; ` +
+      `missing: ${describeMissing(missing)}.`;
+    if (options.allowPartial !== true) {
+      throw new DataError(sentence, {
+        code: 'E_CORPUS_PARTIAL',
+        cure: 'Complete the copy, or accept it as it is with allowPartial (figures then compare with no published ones).',
+        details: { missing },
+      });
+    }
+    warnings.push(`Partial copy, not comparable with published figures. ${sentence}`);
+  }
+  const utterances = [...kept.values()].map(utteranceOf).sort((a, b) => byCodeUnit(a.id, b.id));
+  const present = new Set(utterances.map((utterance) => utterance.emotion));
+  return {
+    name: 'ravdess',
+    root,
+    synthetic: false,
+    classes: EMOTION_CODES.map(([, emotion]) => emotion).filter((emotion) => present.has(emotion)),
+    utterances,
+    dropped: [...tree.dropped, ...drops.list()],
+    warnings,
+  };
+}
+
+export const ravdess: CorpusReader = {
+  name: 'ravdess',
+  summary: 'RAVDESS audio-only speech: 24 actors, 8 emotions, 1440 utterances (folders Actor_01 .. Actor_24)',
+  defaultProtocol: 'ravdess-6fold',
+  read,
+};
