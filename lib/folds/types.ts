@@ -18,4 +18,6 @@ export interface FoldPlan {
   /** sha256 (hex) over the canonical JSON of corpus, protocol, validation and folds. */
   hash: string;
   folds: Fold[];
+  /** Sentences a user should read (a class that a test part lacks); not part of the hash. */
+  warnings?: string[];
 }
