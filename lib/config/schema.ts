@@ -104,6 +104,12 @@ const batch = z
 export const trainConfigSchema = z.strictObject({
   corpus: z.string().min(1).default('demo'),
   data: z.string().optional().describe('folder or manifest of the corpus'),
+  allowPartial: z.boolean().default(false).describe('accept a copy of the corpus that lacks files'),
+  speakerPattern: z
+    .string()
+    .optional()
+    .describe('corpus folder: regular expression whose group names the speaker'),
+  speakers: z.literal('per-file').optional().describe('corpus folder: every file is a speaker of its own'),
   protocol: z.string().optional().describe('how folds are made; the corpus has a default'),
   folds: z.union([z.literal('all'), z.array(z.int().min(1)).min(1)]).default('all'),
   validation: z.enum(['next-fold', 'none']).default('next-fold'),

@@ -104,7 +104,8 @@ export interface EpochLine {
   };
   /** Absent with `--validation none`. */
   validation?: Omit<Scores, 'confusion'> & { loss: number };
-  test: Omit<Scores, 'confusion'> & { loss: number };
+  /** Absent where nothing is held out: the model fitted on all the data. */
+  test?: Omit<Scores, 'confusion'> & { loss: number };
 }
 
 export type LossName = 'kl' | 'focal' | 'center' | 'supcon';

@@ -1,0 +1,353 @@
+/** Trains one fold: epochs of steps, an evaluation after each, the two selections, checkpoints. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StepResult } from '../../bindings.js';
+import type { TrainConfig } from '../config/schema.js';
+import { DivergedError, InterruptedError } from '../errors.js';
+import type { Fold } from '../folds/types.js';
+import { bestOnTest, selectEpoch } from '../metrics/selection.js';
+import { planMix } from '../mix/plan.js';
+import type { MixCandidate } from '../mix/types.js';
+import type { NativeModel, NativeStore, NativeTrainer, SerEngine } from '../native/engine.js';
+import { Random } from '../random/philox.js';
+import type { EpochLine, Selection } from '../report/types.js';
+import { writeAtomically } from './atomic-file.js';
+import { planBatches } from './batches.js';
+import { type FoundCheckpoint, findCheckpoint, type LoopState, writeCheckpoint } from './checkpoint.js';
+import { addStep, emptySums, trainMeans } from './epoch-sums.js';
+import { type Evaluation, epochScores, evaluate, predictionLines } from './evaluate.js';
+import { learningRates } from './learning-rate.js';
+import { cardMetadata, modelConfig } from './model-card.js';
+import { Pace } from './pace.js';
+import { type LabelledRow, mixesById, stepRequest } from './step-request.js';
+import type { FoldOutcome, ModelCard, SelectedEpoch, TrainEvent } from './types.js';
+
+/** This many non-finite steps in a row end a fold: one may be bad luck, ten are a broken set-up. */
+const MAX_BAD_STEPS = 10;
+/** Steps enqueued ahead of the one whose result is awaited, so that the engine never waits for JavaScript. */
+const IN_FLIGHT = 2;
+
+export interface FoldJob {
+  engine: SerEngine;
+  store: NativeStore;
+  config: TrainConfig;
+  configHash: string;
+  planHash: string;
+  /** `fold: 0` with empty validation and test parts fits a model on all the data. */
+  fold: Fold;
+  classes: readonly string[];
+  rows: ReadonlyMap<string, LabelledRow>;
+  speakers: ReadonlyMap<string, string>;
+  /** Active parts of the utterances, for `mix.segment: voiced`. */
+  active?: ReadonlyMap<string, [number, number]>;
+  card: Omit<ModelCard, 'fold' | 'epoch'>;
+  directory: string;
+  signal?: AbortSignal;
+  emit: (event: TrainEvent) => void;
+  /** Called with each finished epoch's line, in order; on resume first with all earlier ones. */
+  onEpoch: (line: EpochLine, seconds: number | null) => Promise<void>;
+  /** Folds that follow this one, for the estimate of the remaining time. */
+  foldsAfter: number;
+}
+
+/** Trains a fold from its newest sound checkpoint, or from the start. */
+export async function trainFold(job: FoldJob): Promise<FoldOutcome> {
+  await mkdir(job.directory, { recursive: true });
+  const { engine, config } = job;
+  const shape = modelConfig(config, job.classes.length);
+  const seed = new Random({ seed: config.seed, stream: 'weights', fold: job.fold.fold }).uint32();
+  const model = await engine.createModel(shape, seed);
+  const judged = await engine.createModel(shape, seed);
+  const trainer = await engine.createTrainer(model, {
+    losses: config.losses,
+    gamma: config.gamma,
+    temperature: config.temperature,
+    weightDecay: config.optimiser.weightDecay,
+    beta1: config.optimiser.beta1,
+    beta2: config.optimiser.beta2,
+    epsilon: config.optimiser.epsilon,
+    clip: config.optimiser.clip,
+    averageDecay: config.optimiser.averageDecay,
+    seed,
+    precision: config.precision,
+  });
+  try {
+    return await new FoldLoop(job, trainer, judged).run();
+  } finally {
+    await trainer.release();
+    await judged.release();
+    await model.release();
+  }
+}
+
+class FoldLoop {
+  readonly #job: FoldJob;
+  readonly #trainer: NativeTrainer;
+  /** Holds the weights that are judged and kept: the moving average, where there is one. */
+  readonly #judged: NativeModel;
+  #state: LoopState;
+  readonly #pace: Pace;
+
+  constructor(job: FoldJob, trainer: NativeTrainer, judged: NativeModel) {
+    this.#job = job;
+    this.#trainer = trainer;
+    this.#judged = judged;
+    this.#pace = new Pace(job.config.epochs, job.foldsAfter);
+    this.#state = {
+      configHash: job.configHash,
+      planHash: job.planHash,
+      epochsDone: 0,
+      cursor: 0,
+      step: 0,
+      sums: null,
+      epochs: [],
+      badSteps: 0,
+      selected: [],
+      bestOnTest: [],
+      selectedEpoch: 0,
+      bestOnTestEpoch: 0,
+    };
+  }
+
+  async run(): Promise<FoldOutcome> {
+    const { config, fold, emit } = this.#job;
+    await this.#restore();
+    emit({
+      type: 'fold-start',
+      fold: fold.fold,
+      folds: this.#job.foldsAfter + 1,
+      train: fold.train.length,
+      validation: fold.validation.length,
+      test: fold.test.length,
+      resumedEpoch: this.#state.epochsDone,
+    });
+    while (this.#state.epochsDone < config.epochs && !this.#outOfPatience()) {
+      const started = performance.now();
+      await this.#trainEpoch(this.#state.epochsDone + 1);
+      await this.#closeEpoch(this.#state.epochsDone + 1, started);
+    }
+    return this.#outcome();
+  }
+
+  async #restore(): Promise<void> {
+    const { directory, emit, configHash, planHash } = this.#job;
+    const found = await findCheckpoint(directory, (message) => emit({ type: 'warning', message }));
+    if (!found || !matches(found, configHash, planHash)) return;
+    await this.#trainer.load(found.path);
+    this.#state = found.state;
+    for (const line of this.#state.epochs) await this.#job.onEpoch(line, null);
+  }
+
+  async #trainEpoch(epoch: number): Promise<void> {
+    const { config, fold, rows, classes, store } = this.#job;
+    const state = this.#state;
+    const key = { seed: config.seed, fold: fold.fold, epoch };
+    const candidates = fold.train.map(
+      (id): MixCandidate => ({ id, length: rows.get(id)!.entry.length, active: this.#job.active?.get(id) }),
+    );
+    const plan = planMix({ settings: config.mix, ...key, epochs: config.epochs, utterances: candidates });
+    const mixes = mixesById(plan);
+    const { batches } = planBatches(candidates, config.batch, key);
+    state.sums ??= emptySums();
+    const { sums } = state;
+    const inFlight: { ids: string[]; rate: number; result: Promise<StepResult> }[] = [];
+
+    const settle = async () => {
+      const { ids, rate, result } = inFlight.shift()!;
+      const outcome = await result;
+      addStep(
+        sums,
+        outcome,
+        ids.map((id) => rows.get(id)!.label),
+        ids.filter((id) => mixes.has(id)).length,
+      );
+      state.cursor++;
+      state.step++;
+      this.#checkFinite(outcome, ids);
+      this.#report(epoch, batches.length, outcome, rate);
+    };
+
+    for (let index = state.cursor; index < batches.length && !this.#job.signal?.aborted; index++) {
+      const ids = batches[index]!;
+      const rates = learningRates(
+        config.optimiser,
+        (epoch - 1 + (index + 1) / batches.length) / config.epochs,
+        epoch,
+      );
+      const request = stepRequest(ids, {
+        config,
+        classes: classes.length,
+        fold: fold.fold,
+        epoch,
+        step: state.step + inFlight.length,
+        rates,
+        byId: rows,
+        mixes,
+      });
+      const result = this.#trainer.step(store, request);
+      result.catch(() => {}); // handled by settle(); a second step in flight must not count as unhandled meanwhile
+      inFlight.push({ ids, rate: rates.model, result });
+      if (inFlight.length === IN_FLIGHT) await settle();
+    }
+    while (inFlight.length > 0) await settle();
+    if (this.#job.signal?.aborted) await this.#interrupt();
+  }
+
+  /** Evaluates, keeps what is best, writes the checkpoint, and tells. */
+  async #closeEpoch(epoch: number, started: number): Promise<void> {
+    const { config, fold } = this.#job;
+    const state = this.#state;
+    await this.#trainer.copyAverage(this.#judged);
+    const validation = await this.#evaluate(fold.validation);
+    const test = await this.#evaluate(fold.test);
+    const sums = state.sums ?? emptySums();
+    const line: EpochLine = {
+      type: 'epoch',
+      seed: config.seed,
+      fold: fold.fold,
+      epoch,
+      steps: sums.steps + sums.nonFinite,
+      learningRate: learningRates(config.optimiser, epoch / config.epochs, epoch).model,
+      train: trainMeans(sums),
+      ...(validation ? { validation: epochScores(validation) } : {}),
+      ...(test ? { test: epochScores(test) } : {}),
+    };
+    state.epochs.push(line);
+    const best = selectEpoch(state.epochs) === epoch;
+    if (best) {
+      state.selectedEpoch = epoch;
+      if (test) state.selected = this.#lines(test, 'selected');
+      await this.#keepModel('best', epoch);
+    }
+    if (test && bestOnTest(state.epochs) === epoch) {
+      state.bestOnTestEpoch = epoch;
+      state.bestOnTest = this.#lines(test, 'bestOnTest');
+    }
+    state.epochsDone = epoch;
+    state.cursor = 0;
+    state.sums = null;
+    await this.#checkpoint();
+    const seconds = (performance.now() - started) / 1000;
+    this.#pace.epoch(epoch, seconds);
+    await this.#job.onEpoch(line, seconds);
+    this.#job.emit({
+      type: 'epoch',
+      line,
+      seconds,
+      audioPerSecond: this.#pace.audioPerSecond,
+      best,
+      etaSeconds: this.#pace.remaining(epoch),
+    });
+    if (this.#job.signal?.aborted && epoch < config.epochs) await this.#interrupt();
+  }
+
+  #evaluate(ids: readonly string[]): Promise<Evaluation> | null {
+    if (ids.length === 0) return null;
+    const { rows, store, classes, config } = this.#job;
+    return evaluate(
+      this.#judged,
+      store,
+      ids.map((id) => rows.get(id)!),
+      classes.length,
+      config,
+    );
+  }
+
+  #lines(evaluation: Evaluation, selection: Selection) {
+    const { fold, config, classes, speakers } = this.#job;
+    return predictionLines(evaluation, { fold: fold.fold, seed: config.seed, selection, classes, speakers });
+  }
+
+  #checkFinite(outcome: StepResult, ids: readonly string[]): void {
+    const state = this.#state;
+    state.badSteps = outcome.nonFinite ? state.badSteps + 1 : 0;
+    if (!outcome.nonFinite) return;
+    const { emit, fold } = this.#job;
+    emit({
+      type: 'warning',
+      message: `fold ${fold.fold}, step ${state.step}: the loss or its gradient was not finite; the update was left out (${ids.join(', ')})`,
+    });
+    if (state.badSteps < MAX_BAD_STEPS) return;
+    throw new DivergedError(
+      `training diverged: ${MAX_BAD_STEPS} steps in a row were not finite, up to step ${state.step} of fold ${fold.fold}`,
+      {
+        code: 'E_DIVERGED',
+        cure: 'Lower optimiser.learningRate, or look at the utterances named above; the last good checkpoint is kept.',
+        details: { fold: fold.fold, step: state.step, utterances: ids },
+      },
+    );
+  }
+
+  #report(epoch: number, steps: number, outcome: StepResult, learningRate: number): void {
+    const { emit, fold, config } = this.#job;
+    this.#pace.step(outcome.audioSeconds);
+    const uas = this.#state.epochs.map((line) => line.validation?.ua ?? null).filter((ua) => ua !== null);
+    emit({
+      type: 'step',
+      fold: fold.fold,
+      epoch,
+      epochs: config.epochs,
+      step: this.#state.cursor,
+      steps,
+      audioPerSecond: this.#pace.audioPerSecond,
+      total: outcome.total,
+      scaled: outcome.scaled,
+      learningRate,
+      bestUa: uas.length > 0 ? Math.max(...uas) : null,
+      etaSeconds: this.#pace.remaining(epoch - 1 + this.#state.cursor / steps),
+    });
+  }
+
+  async #checkpoint(): Promise<void> {
+    const path = await writeCheckpoint(this.#job.directory, this.#state, (partial) =>
+      this.#trainer.save(partial, { format: 'ser-native/trainer@1' }),
+    );
+    this.#job.emit({ type: 'checkpoint', fold: this.#job.fold.fold, epoch: this.#state.epochsDone, path });
+  }
+
+  async #keepModel(stem: string, epoch: number): Promise<void> {
+    const { card, directory, fold } = this.#job;
+    const metadata = cardMetadata({ ...card, fold: fold.fold, epoch });
+    await writeAtomically(join(directory, `${stem}.safetensors`), (partial) =>
+      this.#judged.save(partial, metadata),
+    );
+  }
+
+  async #interrupt(): Promise<never> {
+    await this.#checkpoint();
+    const { fold } = this.#job;
+    throw new InterruptedError(
+      `stopped at fold ${fold.fold}, epoch ${this.#state.epochsDone + 1}, step ${this.#state.cursor}; a checkpoint is kept`,
+      { code: 'E_INTERRUPTED', cure: 'Run again with --resume to go on.' },
+    );
+  }
+
+  #outOfPatience(): boolean {
+    const { patience } = this.#job.config;
+    const { epochsDone, selectedEpoch } = this.#state;
+    return patience > 0 && this.#job.fold.validation.length > 0 && epochsDone - selectedEpoch >= patience;
+  }
+
+  #outcome(): FoldOutcome {
+    const { fold, config } = this.#job;
+    const state = this.#state;
+    const at = (epoch: number): SelectedEpoch => {
+      const test = state.epochs[epoch - 1]?.test;
+      return { epoch, wa: test?.wa ?? 0, ua: test?.ua ?? null };
+    };
+    return {
+      schema: 'ser-native/fold@1',
+      fold: fold.fold,
+      seed: config.seed,
+      epochs: state.epochs,
+      selected: at(state.selectedEpoch),
+      bestOnTest: at(state.bestOnTestEpoch),
+      predictions: { selected: state.selected, bestOnTest: state.bestOnTest },
+    };
+  }
+}
+
+/** A checkpoint of other settings or other folds must not be continued. */
+function matches(found: FoundCheckpoint, configHash: string, planHash: string): boolean {
+  return found.state.configHash === configHash && found.state.planHash === planHash;
+}

@@ -1,0 +1,122 @@
+/** What a training run takes, tells while it runs, and returns. */
+import type { ModelConfig } from '../../bindings.js';
+import type { BadAudio } from '../audio/types.js';
+import type { TrainConfig, TrainConfigInput } from '../config/schema.js';
+import type { EpochLine, LossName, PredictionLine, RunReport, Selection } from '../report/types.js';
+
+export interface TrainOptions {
+  /** Preset, overridden by `config`. */
+  preset?: string;
+  /** Any part of the configuration; see docs/configuration.md. */
+  config?: TrainConfigInput;
+  /** Run folder; default `runs/<corpus>-<protocol>-<time>`. */
+  out?: string;
+  /** Continue a run: its folder, or true for the newest unfinished run of the same configuration in `runs`. */
+  resume?: string | boolean;
+  /** Stops after the running step, keeps a checkpoint, and rejects with InterruptedError. */
+  signal?: AbortSignal;
+  onEvent?: (event: TrainEvent) => void;
+  /** The command that the report shows for running it again. */
+  command?: string;
+}
+
+/** Progress, as a union told apart by `type`. */
+export type TrainEvent =
+  | { type: 'setup'; message: string }
+  | { type: 'start'; out: string; resumed: boolean; config: TrainConfig; preset: string }
+  | {
+      type: 'corpus';
+      name: string;
+      synthetic: boolean;
+      utterances: number;
+      speakers: number;
+      classes: string[];
+    }
+  | { type: 'decode'; done: number; total: number; etaSeconds: number | null }
+  | { type: 'store'; utterances: number; seconds: number; bad: BadAudio[] }
+  | { type: 'plan'; protocol: string; hash: string; folds: number; running: number[] }
+  | {
+      type: 'fold-start';
+      fold: number;
+      folds: number;
+      train: number;
+      validation: number;
+      test: number;
+      resumedEpoch: number;
+    }
+  | {
+      type: 'step';
+      fold: number;
+      epoch: number;
+      epochs: number;
+      /** Counts from 1 within the epoch. */
+      step: number;
+      steps: number;
+      /** Seconds of audio per second, over the last steps. */
+      audioPerSecond: number;
+      total: number;
+      scaled: Record<LossName, number>;
+      learningRate: number;
+      /** Best validation (or test, with no validation) UA so far. */
+      bestUa: number | null;
+      /** Seconds until all folds are done, estimated. */
+      etaSeconds: number;
+    }
+  | {
+      type: 'epoch';
+      line: EpochLine;
+      seconds: number;
+      audioPerSecond: number;
+      best: boolean;
+      etaSeconds: number;
+    }
+  | { type: 'checkpoint'; fold: number; epoch: number; path: string }
+  | {
+      type: 'fold-end';
+      fold: number;
+      selected: FoldOutcome['selected'];
+      bestOnTest: FoldOutcome['bestOnTest'];
+      reused: boolean;
+    }
+  | { type: 'warning'; message: string }
+  | { type: 'done'; out: string; report: RunReport };
+
+export interface SelectedEpoch {
+  /** Counts from 1. */
+  epoch: number;
+  wa: number;
+  ua: number | null;
+}
+
+/** What a finished fold leaves: `fold-N/result.json`. */
+export interface FoldOutcome {
+  schema: 'ser-native/fold@1';
+  fold: number;
+  seed: number;
+  epochs: EpochLine[];
+  selected: SelectedEpoch;
+  bestOnTest: SelectedEpoch;
+  predictions: Record<Selection, PredictionLine[]>;
+}
+
+export interface TrainResult {
+  /** The run folder. */
+  out: string;
+  report: RunReport;
+  config: TrainConfig;
+}
+
+/** What a model checkpoint says of itself, as the metadata of its safetensors file. */
+export interface ModelCard {
+  format: 'ser-native/model@1';
+  version: string;
+  model: ModelConfig;
+  classes: string[];
+  corpus: string;
+  synthetic: boolean;
+  protocol: string;
+  /** 0 for a model fitted on all the data. */
+  fold: number;
+  seed: number;
+  epoch: number;
+}
