@@ -289,8 +289,13 @@ export interface Addon {
   start(options: StartOptions): void;
   /** Stops and joins the engine thread; pending promises reject with `E_STOPPED`. Idempotent; called from `exit`. */
   stop(): void;
-  /** Rejects everything enqueued so far with `E_CANCELLED`; the job that runs ends at its next safe point. */
-  cancel(): void;
+  /**
+   * Rejects everything enqueued so far, or the one job that `lastJob` named, with `E_CANCELLED`; a job that runs ends at
+   * its next safe point. One that gets past its last safe point completes and resolves.
+   */
+  cancel(job?: number): void;
+  /** Names the job that the call just made has enqueued, for `cancel`; 0 before the first. */
+  lastJob(): number;
   /** A training step of a tiny model on noise: what a child process runs to judge a build. Resolves to its loss. */
   selfTest(): Promise<number>;
 

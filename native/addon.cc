@@ -1,0 +1,50 @@
+// Registers the members of `Addon` (bindings.d.ts), and nothing else.
+#include <napi.h>
+
+#include <utility>
+
+#include "binding/entries.h"
+#include "binding/failure.h"
+#include "binding/instance.h"
+
+namespace {
+
+namespace binding = ser::binding;
+
+constexpr std::pair<const char*, binding::Entry> kEntries[] = {
+    {"buildInfo", binding::build_info_entry},
+    {"start", binding::start},
+    {"stop", binding::stop},
+    {"cancel", binding::cancel},
+    {"lastJob", binding::last_job},
+    {"selfTest", binding::self_test},
+    {"openStore", binding::open_store},
+    {"createModel", binding::create_model},
+    {"modelInfo", binding::model_info},
+    {"saveModel", binding::save_model},
+    {"loadModel", binding::load_model},
+    {"createTrainer", binding::create_trainer},
+    {"trainStep", binding::train_step},
+    {"saveTrainer", binding::save_trainer},
+    {"loadTrainer", binding::load_trainer},
+    {"copyAverage", binding::copy_average},
+    {"forwardRows", binding::forward_rows},
+    {"forwardSamples", binding::forward_samples},
+    {"release", binding::release},
+    {"mixSamples", binding::mix_samples},
+    {"frameAttention", binding::frame_attention},
+    {"multiLoss", binding::multi_loss},
+};
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new binding::Instance(env));
+  for (const auto& [name, entry] : kEntries) {
+    exports.Set(name, Napi::Function::New(
+                          env, [entry](const Napi::CallbackInfo& info) { return binding::guarded(entry, info); }, name));
+  }
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(ser_native, initialize)

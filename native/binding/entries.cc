@@ -1,0 +1,174 @@
+#include "entries.h"
+
+#include "convert.h"
+#include "instance.h"
+#include "results.h"
+
+namespace ser::binding {
+
+Napi::Value build_info_entry(const Napi::CallbackInfo& info) { return from_build_info(info.Env(), build_info(), kApi); }
+
+Napi::Value start(const Napi::CallbackInfo& info) {
+  Instance::of(info).thread.start(to_start_options(Argument::of(info, 0, "options")));
+  return info.Env().Undefined();
+}
+
+Napi::Value stop(const Napi::CallbackInfo& info) {
+  Instance::of(info).thread.stop();
+  return info.Env().Undefined();
+}
+
+Napi::Value cancel(const Napi::CallbackInfo& info) {
+  const Argument job = Argument::of(info, 0, "job");
+  std::optional<std::uint64_t> id;
+  if (!job.absent()) id = static_cast<std::uint64_t>(job.integer(1));
+  Instance::of(info).thread.cancel(id);
+  return info.Env().Undefined();
+}
+
+Napi::Value last_job(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Instance::of(info).thread.last_job()));
+}
+
+Napi::Value self_test(const Napi::CallbackInfo& info) {
+  return enqueue<double>(info, [](Engine& engine) { return engine.self_test(); }, from_number);
+}
+
+Napi::Value open_store(const Napi::CallbackInfo& info) {
+  std::string path = Argument::of(info, 0, "path").path();
+  const std::int64_t samples = Argument::of(info, 1, "samples").integer(1);
+  return enqueue<Handle>(
+      info, [path = std::move(path), samples](Engine& engine) { return engine.open_store(path, samples); }, from_handle);
+}
+
+Napi::Value create_model(const Napi::CallbackInfo& info) {
+  const ModelConfig config = to_model_config(Argument::of(info, 0, "config"));
+  const auto seed = static_cast<std::uint64_t>(Argument::of(info, 1, "seed").integer(0));
+  return enqueue<Handle>(
+      info, [config, seed](Engine& engine) { return engine.create_model(config, seed); }, from_handle);
+}
+
+Napi::Value model_info(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  return enqueue<ModelInfo>(
+      info, [model](Engine& engine) { return engine.model_info(model); }, from_model_info);
+}
+
+Napi::Value save_model(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  std::string path = Argument::of(info, 1, "path").path();
+  Metadata metadata = to_metadata(Argument::of(info, 2, "metadata"));
+  return enqueue<Nothing>(
+      info,
+      [model, path = std::move(path), metadata = std::move(metadata)](Engine& engine) {
+        engine.save_model(model, path, metadata);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  std::string path = Argument::of(info, 1, "path").path();
+  return enqueue<Nothing>(
+      info,
+      [model, path = std::move(path)](Engine& engine) {
+        engine.load_model(model, path);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value create_trainer(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  const TrainerConfig config = to_trainer_config(Argument::of(info, 1, "config"));
+  return enqueue<Handle>(
+      info, [model, config](Engine& engine) { return engine.create_trainer(model, config); }, from_handle);
+}
+
+Napi::Value train_step(const Napi::CallbackInfo& info) {
+  const Handle trainer = Argument::of(info, 0, "trainer").handle();
+  const Handle store = Argument::of(info, 1, "store").handle();
+  StepRequest request = to_step_request(Argument::of(info, 2, "request"));
+  return enqueue<StepResult>(
+      info,
+      [trainer, store, request = std::move(request)](Engine& engine) {
+        return engine.train_step(trainer, store, request);
+      },
+      from_step_result);
+}
+
+Napi::Value save_trainer(const Napi::CallbackInfo& info) {
+  const Handle trainer = Argument::of(info, 0, "trainer").handle();
+  std::string path = Argument::of(info, 1, "path").path();
+  Metadata metadata = to_metadata(Argument::of(info, 2, "metadata"));
+  return enqueue<Nothing>(
+      info,
+      [trainer, path = std::move(path), metadata = std::move(metadata)](Engine& engine) {
+        engine.save_trainer(trainer, path, metadata);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value load_trainer(const Napi::CallbackInfo& info) {
+  const Handle trainer = Argument::of(info, 0, "trainer").handle();
+  std::string path = Argument::of(info, 1, "path").path();
+  return enqueue<Nothing>(
+      info,
+      [trainer, path = std::move(path)](Engine& engine) {
+        engine.load_trainer(trainer, path);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value copy_average(const Napi::CallbackInfo& info) {
+  const Handle trainer = Argument::of(info, 0, "trainer").handle();
+  const Handle model = Argument::of(info, 1, "model").handle();
+  return enqueue<Nothing>(
+      info,
+      [trainer, model](Engine& engine) {
+        engine.copy_average(trainer, model);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value forward_rows(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  const Handle store = Argument::of(info, 1, "store").handle();
+  Rows rows = to_rows(Argument::of(info, 2, "rows"));
+  const ForwardOptions options = to_forward_options(Argument::of(info, 3, "options"));
+  return enqueue<ForwardResult>(
+      info,
+      [model, store, rows = std::move(rows), options](Engine& engine) {
+        return engine.forward_rows(model, store, rows, options);
+      },
+      from_forward_result);
+}
+
+Napi::Value forward_samples(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  std::vector<std::vector<float>> samples = to_samples(Argument::of(info, 1, "samples"));
+  const ForwardOptions options = to_forward_options(Argument::of(info, 2, "options"));
+  return enqueue<ForwardResult>(
+      info,
+      [model, samples = std::move(samples), options](Engine& engine) {
+        return engine.forward_samples(model, samples, options);
+      },
+      from_forward_result);
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  const Handle handle = Argument::of(info, 0, "handle").handle();
+  return enqueue<Nothing>(
+      info,
+      [handle](Engine& engine) {
+        engine.release(handle);
+        return Nothing();
+      },
+      from_nothing);
+}
+
+}  // namespace ser::binding
