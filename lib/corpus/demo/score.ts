@@ -35,14 +35,13 @@ interface Timed extends Segment {
   accent: boolean;
 }
 
-const SCHWA = [500, 1500, 2500] as const;
-
-function silence(seconds: number): Timed {
+/** Nothing sounds, while the mouth already stands, or still stands, as for the sound beside it. */
+function silence(seconds: number, formants: Segment['formants']): Timed {
   const frames = Math.max(1, Math.round(seconds * FRAMES_PER_SECOND));
   return {
     seconds,
     frames,
-    formants: SCHWA,
+    formants,
     voicing: 0,
     aspiration: 0,
     frication: 0,
@@ -56,8 +55,9 @@ function silence(seconds: number): Timed {
 function timeline(sentence: string, voice: Voice, style: Style, random: Random): Timed[] {
   const rate = (voice.rate / 5) * factor(style.rate, 0.6, 1.6);
   const pausiness = factor(style.pauses, 0.35, 3);
-  const row: Timed[] = [silence(random.range(0.06, 0.16))];
   const words = sentence.split(' ');
+  const [opening, second] = soundsOf(sentence);
+  const row: Timed[] = [silence(random.range(0.06, 0.16), segmentsOf(opening!, second, true)[0]!.formants)];
   for (const [index, word] of words.entries()) {
     const sounds = soundsOf(word);
     let syllable = 0;
@@ -73,9 +73,9 @@ function timeline(sentence: string, voice: Voice, style: Style, random: Random):
       if (isVowel(sound)) syllable++;
     }
     const pause = random.uniform() < 0.3 * pausiness ? random.range(0.05, 0.13) * pausiness : 0;
-    if (index < words.length - 1 && pause > 0) row.push(silence(Math.min(pause, 0.3)));
+    if (index < words.length - 1 && pause > 0) row.push(silence(Math.min(pause, 0.3), row.at(-1)!.formants));
   }
-  row.push(silence(random.range(0.08, 0.18)));
+  row.push(silence(random.range(0.08, 0.18), row.at(-1)!.formants));
   return row;
 }
 

@@ -48,8 +48,8 @@ const CENTRES: Record<DemoEmotion, Style> = {
     formants: 0,
   },
   happiness: {
-    pitch: 3.2,
-    range: 0.7,
+    pitch: 4,
+    range: 0.85,
     rate: 0.12,
     energy: 2.5,
     tilt: -1.5,
@@ -62,19 +62,19 @@ const CENTRES: Record<DemoEmotion, Style> = {
     pitch: -1.2,
     range: -0.6,
     rate: -0.28,
-    energy: -5,
-    tilt: 4,
+    energy: -5.5,
+    tilt: 4.5,
     roughness: 0.5,
     pauses: 0.9,
     breath: 1.2,
     formants: -0.02,
   },
   anger: {
-    pitch: 2,
-    range: 0.35,
+    pitch: 1.6,
+    range: 0.3,
     rate: 0.2,
-    energy: 7,
-    tilt: -5,
+    energy: 7.5,
+    tilt: -5.5,
     roughness: 1,
     pauses: -0.6,
     breath: -0.5,
@@ -84,17 +84,17 @@ const CENTRES: Record<DemoEmotion, Style> = {
 
 /** One deviation of an utterance around its centre; a speaker's habit scatters by `HABIT` of it. */
 const SCATTER: Style = {
-  pitch: 1.7,
-  range: 0.35,
-  rate: 0.12,
-  energy: 2.5,
-  tilt: 2,
-  roughness: 0.5,
-  pauses: 0.5,
-  breath: 0.5,
-  formants: 0.02,
+  pitch: 1.0,
+  range: 0.22,
+  rate: 0.08,
+  energy: 1.4,
+  tilt: 1.1,
+  roughness: 0.35,
+  pauses: 0.35,
+  breath: 0.35,
+  formants: 0.015,
 };
-const HABIT = 0.6;
+const HABIT = 0.5;
 
 const DIMENSIONS = Object.keys(SCATTER) as (keyof Style)[];
 
@@ -103,7 +103,7 @@ export function drawStyle(seed: number, speaker: string, emotion: DemoEmotion, i
   const habit = new Random({ seed, stream: 'demo-habit', item: `${speaker}-${emotion}` });
   const here = new Random({ seed, stream: 'demo-style', item: id });
   // Some utterances are acted strongly, some barely: the centre is scaled as a whole.
-  const intensity = here.range(0.5, 1.35);
+  const intensity = here.range(0.7, 1.3);
   const style = { ...CENTRES[emotion] };
   for (const dimension of DIMENSIONS) {
     const scatter = HABIT * bell(habit) + bell(here);

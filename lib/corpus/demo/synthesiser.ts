@@ -157,7 +157,7 @@ function quantise(
 ): Int16Array {
   const room = new Random({ seed, stream: 'demo-room', item });
   const energy = Math.max(-14, Math.min(12, style.energy));
-  const gain = 0.0075 * fromDecibels(voice.level + energy + 2.5 * bell(room));
+  const gain = 0.0075 * fromDecibels(voice.level + energy + 2 * bell(room));
   const floor = 0.0004 * fromDecibels(3 * bell(room));
   let peak = 0;
   for (const value of output) peak = Math.max(peak, value < 0 ? -value : value);
