@@ -19,22 +19,20 @@ type PartScores = Pick<Scores, 'wa' | 'ua'> & { loss: number | null };
  * part (`--validation none`): the last epoch, which looks at nothing. Where the part lacks a class and so has no UA, WA
  * stands in; `selectionBasis` says which of these it was.
  *
- * @returns the number of the epoch, which counts from 1
  * @throws UsageError `E_SELECTION` for no epoch, or where only some epochs have validation scores
  */
-export function selectEpoch(epochs: readonly EpochScores[]): number {
+export function selectEpoch<E extends EpochScores>(epochs: readonly E[]): E {
   const sorted = inOrder(epochs);
-  return complete(sorted, 'validation') ? highest(sorted, 'validation') : sorted.at(-1)!.epoch;
+  return complete(sorted, 'validation') ? highest(sorted, 'validation') : sorted.at(-1)!;
 }
 
 /**
  * The optimistic selection: the epoch whose UA on the test fold is highest, then by lower test loss, then the earlier.
  * It has seen the test labels; report it second and say so. WA stands in where the test fold lacks a class.
  *
- * @returns the number of the epoch, which counts from 1
  * @throws UsageError `E_SELECTION` for no epoch, or an epoch without test scores
  */
-export function bestOnTest(epochs: readonly EpochScores[]): number {
+export function bestOnTest<E extends EpochScores>(epochs: readonly E[]): E {
   const sorted = inOrder(epochs);
   if (!complete(sorted, 'test')) {
     throw new UsageError('the run holds no test fold out, so no epoch is best on it', {
@@ -54,18 +52,17 @@ export function selectionBasis(epochs: readonly EpochScores[], selection: Select
   return complete(sorted, part) ? figure(sorted, part) : 'last-epoch';
 }
 
-function highest(sorted: readonly EpochScores[], part: 'validation' | 'test'): number {
+function highest<E extends EpochScores>(sorted: readonly E[], part: 'validation' | 'test'): E {
   const by = figure(sorted, part);
-  const score = (line: EpochScores) => line[part]![by]!;
+  const score = (line: E) => line[part]![by]!;
   // A loss that is not finite (null once it went through JSON) loses every tie.
-  const loss = (line: EpochScores) => {
+  const loss = (line: E) => {
     const value = line[part]!.loss;
     return value !== null && Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
   };
-  const chosen = sorted.reduce((best, line) =>
+  return sorted.reduce((best, line) =>
     score(line) > score(best) || (score(line) === score(best) && loss(line) < loss(best)) ? line : best,
   );
-  return chosen.epoch;
 }
 
 function figure(epochs: readonly EpochScores[], part: 'validation' | 'test'): 'ua' | 'wa' {
@@ -82,7 +79,7 @@ function complete(epochs: readonly EpochScores[], part: 'validation' | 'test'): 
   );
 }
 
-function inOrder(epochs: readonly EpochScores[]): EpochScores[] {
+function inOrder<E extends EpochScores>(epochs: readonly E[]): E[] {
   if (epochs.length === 0) {
     throw new UsageError('no epoch to choose from', { code: 'E_SELECTION' });
   }
