@@ -15,11 +15,12 @@ const INVERSE_FACTORIAL: readonly number[] = (() => {
   return values;
 })();
 
-const { LN2, PI } = Math; // constants, not computed
+// Constants and exact functions; taken out once, since looking up a global costs more than the arithmetic in some hosts.
+const { LN2, PI, floor } = Math;
 
 /** 2^x; relative error below 1e-12 for |x| < 1000. */
 export function exp2(x: number): number {
-  const whole = Math.floor(x + 0.5);
+  const whole = floor(x + 0.5);
   const rest = (x - whole) * LN2; // |rest| <= 0.35: ten terms are plenty
   let series = 0;
   for (let n = 11; n >= 0; n--) series = series * rest + INVERSE_FACTORIAL[n]!;
@@ -41,7 +42,7 @@ export function fromDecibels(decibels: number): number {
 /** cos(2 pi t) for any t; absolute error below 1e-12. */
 export function cosineOfTurns(turns: number): number {
   // cos is even and has period 1 in turns: fold to [0, 1/2], then cos(x) = 1 - 2 sin^2(x / 2) with x / 2 in [0, pi / 2].
-  const folded = turns - Math.floor(turns + 0.5);
+  const folded = turns - floor(turns + 0.5);
   const half = (folded < 0 ? -folded : folded) * PI;
   const square = half * half;
   let series = 0;

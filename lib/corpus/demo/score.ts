@@ -16,6 +16,8 @@ import type { Voice } from './voices.js';
 export const FRAME = 40;
 const FRAMES_PER_SECOND = 400;
 
+const { ceil, max, min, round } = Math;
+
 export interface Score {
   frames: number;
   /** Hz. */
@@ -37,7 +39,7 @@ interface Timed extends Segment {
 
 /** Nothing sounds, while the mouth already stands, or still stands, as for the sound beside it. */
 function silence(seconds: number, formants: Segment['formants']): Timed {
-  const frames = Math.max(1, Math.round(seconds * FRAMES_PER_SECOND));
+  const frames = max(1, round(seconds * FRAMES_PER_SECOND));
   return {
     seconds,
     frames,
@@ -67,13 +69,13 @@ function timeline(sentence: string, voice: Voice, style: Style, random: Random):
         const isLast = index === words.length - 1 && place === sounds.length - 1;
         const stretch =
           (segment.vowel ? 1 / rate : 0.5 + 0.5 / rate) * (isLast ? 1.45 : 1) * (1 + 0.1 * bell(random));
-        const frames = Math.max(2, Math.round(segment.seconds * stretch * FRAMES_PER_SECOND));
+        const frames = max(2, round(segment.seconds * stretch * FRAMES_PER_SECOND));
         row.push({ ...segment, frames, accent: segment.vowel && stressed });
       }
       if (isVowel(sound)) syllable++;
     }
     const pause = random.uniform() < 0.3 * pausiness ? random.range(0.05, 0.13) * pausiness : 0;
-    if (index < words.length - 1 && pause > 0) row.push(silence(Math.min(pause, 0.3), row.at(-1)!.formants));
+    if (index < words.length - 1 && pause > 0) row.push(silence(min(pause, 0.3), row.at(-1)!.formants));
   }
   row.push(silence(random.range(0.08, 0.18), row.at(-1)!.formants));
   return row;
@@ -86,10 +88,10 @@ function smooth(track: Float64Array, reach: number): Float64Array {
     const next = new Float64Array(current.length);
     const last = current.length - 1;
     let sum = 0;
-    for (let offset = -reach; offset <= reach; offset++) sum += current[Math.min(last, Math.max(0, offset))]!;
+    for (let offset = -reach; offset <= reach; offset++) sum += current[min(last, max(0, offset))]!;
     for (let index = 0; index <= last; index++) {
       next[index] = sum / (2 * reach + 1);
-      sum += current[Math.min(last, index + reach + 1)]! - current[Math.max(0, index - reach)]!;
+      sum += current[min(last, index + reach + 1)]! - current[max(0, index - reach)]!;
     }
     current = next;
   }
@@ -116,11 +118,7 @@ function intonation(
     if (part.accent) {
       const height = range * (2.6 + 0.8 * bell(random));
       const reach = 36 + part.frames; // about 90 ms and the vowel itself, to either side
-      for (
-        let index = Math.max(0, Math.ceil(centre - reach));
-        index < Math.min(frames, centre + reach);
-        index++
-      ) {
+      for (let index = max(0, ceil(centre - reach)); index < min(frames, centre + reach); index++) {
         semitones[index]! += height * 0.5 * (1 + cosineOfTurns((index - centre) / (2 * reach)));
       }
     } else if (part.vowel) {
@@ -130,7 +128,7 @@ function intonation(
     start += part.frames;
   }
   const fall = 80; // the last 200 ms
-  for (let index = Math.max(0, frames - fall); index < frames; index++) {
+  for (let index = max(0, frames - fall); index < frames; index++) {
     semitones[index]! -= (range * 2.2 * (index - frames + fall)) / fall;
   }
   return smooth(semitones, 8);
@@ -150,10 +148,10 @@ export function writeScore(sentence: string, voice: Voice, style: Style, random:
   };
   // Louder speech opens the jaw: F1 rises with vocal effort.
   const scale = voice.tract * exp2(style.formants);
-  const jaw = 1 + 0.008 * Math.max(-8, Math.min(12, style.energy));
+  const jaw = 1 + 0.008 * max(-8, min(12, style.energy));
   const base = voice.f0 * exp2(style.pitch / 12);
   const f0 = intonation(row, frames, voice, style, random).map((semitones) =>
-    Math.max(50, Math.min(520, base * exp2(semitones / 12))),
+    max(50, min(520, base * exp2(semitones / 12))),
   );
   return {
     frames,

@@ -14,7 +14,7 @@ import { factor, type Style } from './styles.js';
 import type { Voice } from './voices.js';
 
 const RATE = 16_000;
-const { PI } = Math;
+const { PI, max, min, round, sqrt } = Math;
 
 /** Formants above the third hardly move with the sounds; Hz for the reference tract. */
 const UPPER_FORMANTS = [3500, 4500, 5500] as const;
@@ -31,7 +31,7 @@ class Resonator {
   tune(frequency: number, bandwidth: number): void {
     const radius = exponential((-PI * bandwidth) / RATE);
     this.#c = -radius * radius;
-    this.#b = 2 * radius * cosineOfTurns(Math.min(frequency, 0.47 * RATE) / RATE);
+    this.#b = 2 * radius * cosineOfTurns(min(frequency, 0.47 * RATE) / RATE);
     this.#a = 1 - this.#b - this.#c;
   }
 
@@ -64,7 +64,7 @@ function tiltPole(decibels: number): number {
   const gain = fromDecibels(-decibels);
   const square = gain * gain;
   const ratio = (1 - square * cosineOfTurns(3000 / RATE)) / (1 - square);
-  return ratio - Math.sqrt(ratio * ratio - 1);
+  return ratio - sqrt(ratio * ratio - 1);
 }
 
 /**
@@ -81,7 +81,7 @@ export function render(score: Score, voice: Voice, style: Style, seed: number, i
   const shimmer = 0.04 * roughness;
   const breath = voice.breath * factor(style.breath, 0.3, 4);
   // A tense voice closes the glottis early and abruptly; a lax one leaves it open for most of the cycle.
-  const tilt = Math.max(0, Math.min(20, 8 + voice.tilt + style.tilt));
+  const tilt = max(0, min(20, 8 + voice.tilt + style.tilt));
   const open = 0.45 + 0.015 * tilt;
   const pole = tiltPole(tilt);
   const cascade = BANDWIDTHS.map(() => new Resonator());
@@ -156,21 +156,18 @@ function quantise(
   noise: () => number,
 ): Int16Array {
   const room = new Random({ seed, stream: 'demo-room', item });
-  const energy = Math.max(-14, Math.min(12, style.energy));
+  const energy = max(-14, min(12, style.energy));
   const gain = 0.0075 * fromDecibels(voice.level + energy + 2 * bell(room));
   const floor = 0.0004 * fromDecibels(3 * bell(room));
   let peak = 0;
-  for (const value of output) peak = Math.max(peak, value < 0 ? -value : value);
+  for (const value of output) peak = max(peak, value < 0 ? -value : value);
   // Like a recording level set by someone who listens: never clipped.
-  const limited = Math.min(gain, 0.97 / Math.max(peak, 1e-9));
+  const limited = min(gain, 0.97 / max(peak, 1e-9));
   const samples = new Int16Array(output.length);
   let hum = 0;
   for (let index = 0; index < output.length; index++) {
     hum = 0.9 * hum + noise(); // red-ish noise: rooms rumble more than they hiss
-    samples[index] = Math.max(
-      -32768,
-      Math.min(32767, Math.round(32768 * (output[index]! * limited + floor * hum))),
-    );
+    samples[index] = max(-32768, min(32767, round(32768 * (output[index]! * limited + floor * hum))));
   }
   return samples;
 }

@@ -109,7 +109,7 @@ export const VOICES: readonly Voice[] = [
     tract: 1.11,
     rate: 5.0,
     level: -1,
-    liveliness: 1.25,
+    liveliness: 1.15,
     tilt: 0,
     breath: 0.07,
   },

@@ -1,0 +1,42 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { emotionOf } from '../../lib/corpus/emotion-labels.js';
+import { corpusReaders, readCorpus } from '../../lib/corpus/index.js';
+import { nearestName } from '../../lib/corpus/nearest-name.js';
+import { UsageError } from '../../lib/errors.js';
+import { protocolSummaries } from '../../lib/folds/index.js';
+
+describe('registry', () => {
+  test('an unknown corpus lists those there are and the nearest', async () => {
+    const error: unknown = await readCorpus('ravdes').catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as UsageError).message).toContain('demo, ravdess, manifest, folder');
+    expect((error as UsageError).cure).toBe('Did you mean ravdess?');
+  });
+
+  test('default protocols exist', () => {
+    const names = protocolSummaries.map(({ name }) => name);
+    for (const { defaultProtocol } of corpusReaders) {
+      expect(names).toContain(defaultProtocol.replace(/^group-\d+$/, 'group-K'));
+    }
+  });
+});
+
+test.each([
+  ['hap', 'happiness'],
+  ['Happy', 'happiness'],
+  [' HAPPINESS ', 'happiness'],
+  ['ANG', 'anger'],
+  ['fearful', 'fear'],
+  ['pleasant_surprise', 'surprise'],
+  ['Frustrated', 'frustration'],
+  ['Wut', 'Wut'],
+])('label %j is %s', (label, emotion) => {
+  expect(emotionOf(label)).toBe(emotion);
+});
+
+test('the nearest name is offered only where it is likely', () => {
+  expect(nearestName('RAVDESS-6-fold', ['ravdess-6fold', 'loso'])).toBe('ravdess-6fold');
+  expect(nearestName('mani', ['manifest', 'folder'])).toBe('manifest');
+  expect(nearestName('iemocap', ['ravdess', 'demo'])).toBeUndefined();
+});
