@@ -24,7 +24,7 @@ export function mergeConfig(under: Plain, over: Plain): Plain {
   return result;
 }
 
-/** Reads a JSON or YAML config file. */
+/** Reads a JSON or YAML config file; the `run.json` of a run stands for the configuration in it. */
 export async function readConfigFile(path: string): Promise<TrainConfigInput> {
   let text: string;
   try {
@@ -50,6 +50,7 @@ export async function readConfigFile(path: string): Promise<TrainConfigInput> {
   if (value === null || value === undefined) return {};
   if (!isPlain(value))
     throw new UsageError(`${path} must hold an object of settings`, { code: 'E_CONFIG_FILE' });
+  if (value.schema === 'ser-native/run@1' && isPlain(value.config)) return value.config as TrainConfigInput;
   return value as TrainConfigInput;
 }
 
@@ -76,7 +77,6 @@ export function parseSetting(setting: string): Plain {
 }
 
 export interface ConfigLayers {
-  preset?: string;
   file?: TrainConfigInput;
   settings?: readonly string[];
   flags?: TrainConfigInput;
@@ -87,15 +87,19 @@ export interface ResolvedConfig {
   preset: string;
 }
 
-/** Resolves and checks a configuration; every complaint names the field. */
-export function resolveConfig(layers: ConfigLayers): ResolvedConfig {
-  let over: Plain = {};
-  if (layers.file) over = mergeConfig(over, layers.file as Plain);
-  for (const setting of layers.settings ?? []) over = mergeConfig(over, parseSetting(setting));
-  if (layers.flags) over = mergeConfig(over, layers.flags as Plain);
-  const corpus = typeof over.corpus === 'string' ? over.corpus : 'demo';
-  const preset = layers.preset ?? defaultPreset(corpus);
-  return { config: checkConfig(mergeConfig(presetConfig(preset) as Plain, over)), preset };
+/** Config file, then `--set`, then flags: what the user asked for, without the preset below it. */
+export function mergeLayers(layers: ConfigLayers): TrainConfigInput {
+  let asked: Plain = {};
+  if (layers.file) asked = mergeConfig(asked, layers.file as Plain);
+  for (const setting of layers.settings ?? []) asked = mergeConfig(asked, parseSetting(setting));
+  if (layers.flags) asked = mergeConfig(asked, layers.flags as Plain);
+  return asked as TrainConfigInput;
+}
+
+/** Puts what was asked for over a preset (the corpus' own where none is named) and checks it; complaints name the field. */
+export function resolveConfig(asked: TrainConfigInput, preset?: string): ResolvedConfig {
+  const name = preset ?? defaultPreset(typeof asked.corpus === 'string' ? asked.corpus : 'demo');
+  return { config: checkConfig(mergeConfig(presetConfig(name) as Plain, asked as Plain)), preset: name };
 }
 
 /** Checks a configuration and fills its defaults. */

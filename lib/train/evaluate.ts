@@ -1,7 +1,6 @@
 /** Runs a model over a part of a fold and judges it. */
 import type { TrainConfig } from '../config/schema.js';
-import { crossEntropy, softmax } from '../metrics/probabilities.js';
-import { scores } from '../metrics/scores.js';
+import { argmax, crossEntropy, scores, softmax } from '../metrics/index.js';
 import type { NativeModel, NativeStore } from '../native/engine.js';
 import type { PredictionLine, Scores, Selection } from '../report/types.js';
 import { evaluationBatches } from './batches.js';
@@ -9,9 +8,9 @@ import { type LabelledRow, storeRows } from './step-request.js';
 
 export interface Evaluation {
   rows: LabelledRow[];
-  /** Class probabilities of each row. */
-  probabilities: number[][];
-  predictions: number[];
+  /** Class probabilities, rows x C. */
+  probabilities: Float64Array;
+  predictions: Int32Array;
   scores: Scores;
   /** Mean KL divergence from the labels, which for one-hot labels is the cross-entropy, in nats. */
   loss: number;
@@ -29,25 +28,23 @@ export async function evaluate(
     rows.map((row) => ({ id: row.id, length: row.entry.length })),
     config.batch,
   );
-  const ordered: LabelledRow[] = [];
-  const logits: number[][] = [];
+  const ordered = batches.flatMap((batch) => batch.map((id) => byId.get(id)!));
+  const logits = new Float32Array(ordered.length * classes);
+  let filled = 0;
   for (const batch of batches) {
     const members = batch.map((id) => byId.get(id)!);
     const result = await model.forwardRows(store, storeRows(members), { precision: config.precision });
-    members.forEach((member, row) => {
-      ordered.push(member);
-      logits.push(Array.from(result.logits.subarray(row * classes, (row + 1) * classes)));
-    });
+    logits.set(result.logits, filled);
+    filled += result.logits.length;
   }
   const labels = ordered.map((row) => row.label);
-  const probabilities = logits.map((row) => softmax(row));
-  const predictions = probabilities.map((row) => row.indexOf(Math.max(...row)));
+  const predictions = argmax(logits, classes);
   return {
     rows: ordered,
-    probabilities,
+    probabilities: softmax(logits, classes),
     predictions,
     scores: scores(labels, predictions, classes),
-    loss: crossEntropy(logits, labels),
+    loss: crossEntropy(logits, labels, classes),
   };
 }
 
@@ -79,7 +76,7 @@ export function predictionLines(
       label: classes[row.label]!,
       predicted: classes[evaluation.predictions[index]!]!,
       probabilities: Object.fromEntries(
-        classes.map((name, c) => [name, evaluation.probabilities[index]![c]!]),
+        classes.map((name, c) => [name, evaluation.probabilities[index * classes.length + c]!]),
       ),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));

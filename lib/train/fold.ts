@@ -5,7 +5,7 @@ import type { StepResult } from '../../bindings.js';
 import type { TrainConfig } from '../config/schema.js';
 import { DivergedError, InterruptedError } from '../errors.js';
 import type { Fold } from '../folds/types.js';
-import { bestOnTest, selectEpoch } from '../metrics/selection.js';
+import { bestOnTest, selectEpoch } from '../metrics/index.js';
 import { planMix } from '../mix/plan.js';
 import type { MixCandidate } from '../mix/types.js';
 import type { NativeModel, NativeStore, NativeTrainer, SerEngine } from '../native/engine.js';
@@ -213,13 +213,13 @@ class FoldLoop {
       ...(test ? { test: epochScores(test) } : {}),
     };
     state.epochs.push(line);
-    const best = selectEpoch(state.epochs) === epoch;
+    const best = selectEpoch(state.epochs).epoch === epoch;
     if (best) {
       state.selectedEpoch = epoch;
       if (test) state.selected = this.#lines(test, 'selected');
       await this.#keepModel('best', epoch);
     }
-    if (test && bestOnTest(state.epochs) === epoch) {
+    if (test && bestOnTest(state.epochs).epoch === epoch) {
       state.bestOnTestEpoch = epoch;
       state.bestOnTest = this.#lines(test, 'bestOnTest');
     }

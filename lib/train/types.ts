@@ -22,7 +22,6 @@ export interface TrainOptions {
 
 /** Progress, as a union told apart by `type`. */
 export type TrainEvent =
-  | { type: 'setup'; message: string }
   | { type: 'start'; out: string; resumed: boolean; config: TrainConfig; preset: string }
   | {
       type: 'corpus';

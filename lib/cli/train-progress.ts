@@ -1,0 +1,85 @@
+/** What `train` shows while it works: a live line on a terminal, a line per epoch elsewhere, JSON events on request. */
+import type { TrainEvent } from '../train/types.js';
+import { formatDuration, type Terminal } from './terminal.js';
+
+const percent = (value: number | null | undefined) =>
+  value === null || value === undefined ? '  –  ' : `${(100 * value).toFixed(1)} %`;
+
+/** Prints events on a terminal. */
+export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
+  let folds = 0;
+  let lastDecoded = 0;
+  return (event) => {
+    switch (event.type) {
+      case 'corpus':
+        terminal.line(
+          `corpus    ${event.name}${event.synthetic ? ' (synthetic speech)' : ''}: ${event.utterances} utterances, ${event.speakers} speakers, ${event.classes.length} classes (${event.classes.join(', ')})`,
+        );
+        break;
+      case 'decode':
+        lastDecoded = event.total;
+        terminal.live(
+          `decoding  ${event.done}/${event.total}${event.etaSeconds === null ? '' : `, ${formatDuration(event.etaSeconds)} left`}`,
+        );
+        break;
+      case 'store':
+        if (lastDecoded > 0)
+          terminal.line(`decoded   ${lastDecoded} files in ${formatDuration(event.seconds)}`);
+        break;
+      case 'plan':
+        folds = event.folds;
+        terminal.line(
+          `folds     ${event.protocol}, ${event.running.length === event.folds ? `${event.folds} folds` : `folds ${event.running.join(', ')} of ${event.folds}`}, plan ${event.hash.slice(0, 12)}`,
+        );
+        break;
+      case 'start':
+        terminal.line(
+          `training  preset ${event.preset}, mix ${event.config.mix.kind}, pooling ${event.config.pooling}, ${event.config.epochs} epochs, seed ${event.config.seed}`,
+        );
+        terminal.line(`run       ${event.resumed ? 'resumed in ' : ''}${terminal.path(event.out)}`);
+        break;
+      case 'fold-start':
+        terminal.line('');
+        terminal.line(
+          terminal.bold(event.fold === 0 ? 'final model on all the data' : `fold ${event.fold}/${folds}`) +
+            `  train ${event.train}, validation ${event.validation}, test ${event.test}` +
+            (event.resumedEpoch > 0 ? `, going on after epoch ${event.resumedEpoch}` : ''),
+        );
+        break;
+      case 'step':
+        terminal.live(
+          `  epoch ${event.epoch}/${event.epochs}  step ${event.step}/${event.steps}  ${event.audioPerSecond.toFixed(0)} audio-s/s  loss ${event.total.toFixed(3)}` +
+            `  best UA ${percent(event.bestUa)}${Number.isFinite(event.etaSeconds) ? `  ${formatDuration(event.etaSeconds)} left` : ''}`,
+        );
+        break;
+      case 'epoch': {
+        const { line } = event;
+        const scaled = Object.entries(line.train.scaled)
+          .map(([name, value]) => `${name} ${value.toFixed(2)}`)
+          .join(' ');
+        terminal.line(
+          `  epoch ${String(line.epoch).padStart(3)}  loss ${line.train.total.toFixed(3)} (${scaled})` +
+            (line.validation ? `  val UA ${percent(line.validation.ua)}` : '') +
+            (line.test ? `  test UA ${percent(line.test.ua)}` : '') +
+            `  ${event.audioPerSecond.toFixed(0)} audio-s/s  ${formatDuration(event.seconds)}` +
+            (event.best ? terminal.green('  *') : ''),
+        );
+        break;
+      }
+      case 'fold-end':
+        terminal.line(
+          `  ${event.reused ? `fold ${event.fold} was finished before: ` : ''}selected epoch ${event.selected.epoch}: WA ${percent(event.selected.wa)}, UA ${percent(event.selected.ua)}` +
+            terminal.dim(
+              `   best on test (optimistic) epoch ${event.bestOnTest.epoch}: UA ${percent(event.bestOnTest.ua)}`,
+            ),
+        );
+        break;
+      case 'warning':
+        terminal.line(`${terminal.yellow('warning')}   ${event.message}`);
+        break;
+      case 'checkpoint':
+      case 'done':
+        break;
+    }
+  };
+}

@@ -1,0 +1,185 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PRESETS } from '../config/presets.js';
+import { mergeLayers, readConfigFile, resolveConfig } from '../config/resolve.js';
+import type { TrainConfigInput } from '../config/schema.js';
+import { corpusReaders } from '../corpus/index.js';
+import { UsageError } from '../errors.js';
+import { protocolSummaries } from '../folds/index.js';
+import { renderReportText } from '../report/index.js';
+import { LOSS_NAMES } from '../train/epoch-sums.js';
+import { train } from '../train/train.js';
+import { interruptible } from './interrupt.js';
+import { openTerminal } from './terminal.js';
+import { trainProgress } from './train-progress.js';
+
+interface TrainFlags {
+  corpus?: string;
+  data?: string;
+  protocol?: string;
+  folds?: 'all' | number[];
+  encoder?: 'mel';
+  mix?: 'eam' | 'lam' | 'none';
+  pooling?: 'flam' | 'mean' | 'max';
+  losses?: string[];
+  preset?: string;
+  epochs?: number;
+  seed?: number;
+  device?: 'auto' | 'cpu' | 'cuda';
+  out?: string;
+  resume?: string | boolean;
+  json?: boolean;
+  config?: string;
+  set: string[];
+  validation?: 'next-fold' | 'none';
+  onBadAudio?: 'fail' | 'skip';
+  final?: boolean;
+  printConfig?: boolean;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number.');
+  return value;
+}
+
+function foldList(text: string): 'all' | number[] {
+  if (text === 'all') return 'all';
+  return text.split(',').map((part) => {
+    const value = Number(part);
+    if (!Number.isInteger(value) || value < 1)
+      throw new InvalidArgumentError('expected all, or folds such as 1,2.');
+    return value;
+  });
+}
+
+function lossList(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !(LOSS_NAMES as readonly string[]).includes(name));
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(`unknown: ${unknown.join(', ')}; losses are ${LOSS_NAMES.join(', ')}.`);
+  return names;
+}
+
+export function registerTrain(program: Command): void {
+  program
+    .command('train')
+    .description(
+      'Train and judge models over the folds of a corpus; with no options, on the built-in synthetic demo corpus.',
+    )
+    .option(
+      '--corpus <name>',
+      `one of ${corpusReaders.map((reader) => reader.name).join(', ')} (default: demo)`,
+    )
+    .option('--data <path>', 'folder or manifest of the corpus')
+    .option('--protocol <name>', 'how folds are made; see below')
+    .option('--folds <list>', 'all, or folds such as 1,2', foldList)
+    .addOption(new Option('--validation <how>', 'validation speakers').choices(['next-fold', 'none']))
+    .addOption(
+      new Option('--preset <name>', 'starting point of the configuration').choices(Object.keys(PRESETS)),
+    )
+    .addOption(new Option('--encoder <kind>', 'encoder').choices(['mel']))
+    .addOption(new Option('--mix <kind>', 'mixup of waveforms').choices(['eam', 'lam', 'none']))
+    .addOption(
+      new Option('--pooling <kind>', 'how frames become one vector').choices(['flam', 'mean', 'max']),
+    )
+    .option('--losses <list>', 'losses that are on, of kl,focal,center,supcon', lossList)
+    .option('--epochs <n>', 'epochs per fold', wholeNumber)
+    .option('--seed <n>', 'seed of every random choice', wholeNumber)
+    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
+    .addOption(
+      new Option('--on-bad-audio <what>', 'damaged, empty or silent files').choices(['fail', 'skip']),
+    )
+    .option('--final', 'also fit one model on all the data, which predict then prefers')
+    .option('--config <file>', 'settings in JSON or YAML')
+    .option(
+      '--set <key=value>',
+      'one setting, e.g. optimiser.learningRate=0.002; repeatable',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--print-config', 'print the resolved configuration and stop')
+    .option('--out <dir>', 'run folder (default: runs/<protocol>-<time>)')
+    .option(
+      '--resume [dir]',
+      'go on with a run; without a folder, the newest unfinished one of this configuration',
+    )
+    .option('--json', 'events as JSON lines on stdout')
+    .addHelpText(
+      'after',
+      () =>
+        `\nCorpora:\n${table(corpusReaders)}\n\nProtocols:\n${table(protocolSummaries)}\n\nPresets:\n${table(
+          Object.entries(PRESETS).map(([name, { summary }]) => ({ name, summary })),
+        )}\n\nExamples:\n  ser-native train\n  ser-native train --corpus ravdess --data RAVDESS --protocol ravdess-6fold\n  ser-native train --corpus ravdess --data RAVDESS --losses kl --mix none --pooling mean   (cross-entropy baseline)`,
+    )
+    .action(run);
+}
+
+const table = (rows: readonly { name: string; summary: string }[]) =>
+  rows.map(({ name, summary }) => `  ${name.padEnd(24)}${summary}`).join('\n');
+
+function flagsToConfig(flags: TrainFlags): TrainConfigInput {
+  const config: TrainConfigInput = {};
+  const copied = [
+    'corpus',
+    'data',
+    'protocol',
+    'folds',
+    'validation',
+    'pooling',
+    'epochs',
+    'seed',
+    'device',
+    'onBadAudio',
+    'final',
+  ] as const;
+  for (const name of copied) if (flags[name] !== undefined) Object.assign(config, { [name]: flags[name] });
+  if (flags.encoder) config.encoder = { kind: flags.encoder };
+  if (flags.mix) config.mix = { kind: flags.mix };
+  if (flags.losses) {
+    // A loss that is named keeps the weight that the configuration gives it; the others are switched off.
+    config.losses = Object.fromEntries(
+      LOSS_NAMES.filter((name) => !flags.losses!.includes(name)).map((name) => [name, 0]),
+    );
+  }
+  return config;
+}
+
+async function run(flags: TrainFlags): Promise<void> {
+  const file = flags.config ? await readConfigFile(flags.config) : undefined;
+  const config = mergeLayers({ file, settings: flags.set, flags: flagsToConfig(flags) });
+  if (flags.printConfig) {
+    process.stdout.write(`${JSON.stringify(resolveConfig(config, flags.preset).config, null, 2)}\n`);
+    return;
+  }
+  if (typeof flags.resume === 'string' && flags.out) {
+    throw new UsageError('--resume DIR and --out DIR exclude each other', { code: 'E_USAGE' });
+  }
+  const terminal = openTerminal(process.stderr);
+  const show = flags.json ? undefined : trainProgress(terminal);
+  const { signal, done } = interruptible(() => {
+    if (!flags.json)
+      terminal.line('stopping after this step; a checkpoint will be kept (once more to stop at once)');
+  });
+  try {
+    const { out, report } = await train({
+      preset: flags.preset,
+      config,
+      out: flags.out,
+      resume: flags.resume,
+      signal,
+      command: `ser-native ${process.argv.slice(2).join(' ')}`,
+      onEvent: (event) => {
+        if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+        else show?.(event);
+      },
+    });
+    terminal.end();
+    if (!flags.json)
+      process.stdout.write(
+        `\n${renderReportText(report, { colour: terminal.colour })}\n\nReport: ${terminal.path(out)}/report.html\n`,
+      );
+  } finally {
+    terminal.end();
+    done();
+  }
+}

@@ -1,0 +1,33 @@
+/** The public API of ser-native, and nothing that is not public. */
+export type { LossWeights, ModelConfig } from '../bindings.js';
+export type { BadAudio, SampleStore, StoreEntry } from './audio/types.js';
+export { checkConfig, resolveConfig } from './config/resolve.js';
+export type { TrainConfig, TrainConfigInput } from './config/schema.js';
+export { corpusReaders, readCorpus } from './corpus/index.js';
+export type { Corpus, CorpusOptions, Emotion, Utterance } from './corpus/types.js';
+export {
+  DataError,
+  DivergedError,
+  ExitCode,
+  InterruptedError,
+  RuntimeError,
+  SerError,
+  UsageError,
+} from './errors.js';
+export { planFolds, readPlan, verifyPlan, writePlan } from './folds/index.js';
+export type { Fold, FoldPlan } from './folds/types.js';
+export { classScores, scores } from './metrics/index.js';
+export { eamLambda, planMix } from './mix/plan.js';
+export type { MixCandidate, MixPlan, MixRow, MixSettings } from './mix/types.js';
+export { frameAttention, mix, multiLoss } from './native/ops.js';
+export {
+  type FilePrediction,
+  type Prediction,
+  Predictor,
+  type PredictorOptions,
+} from './predict/predictor.js';
+export type { EpochLine, FoldReport, PredictionLine, RunReport, Scores, Selection } from './report/types.js';
+export { doctor } from './runtime/doctor.js';
+export { setup } from './runtime/setup.js';
+export { train } from './train/train.js';
+export type { TrainEvent, TrainOptions, TrainResult } from './train/types.js';

@@ -1,0 +1,114 @@
+/** From a configuration to what training needs: corpus, decoded store, fold plan. */
+
+import { readSamples } from '../audio/read-samples.js';
+import { openOrBuildStore, storeDirectory } from '../audio/store.js';
+import type { SampleStore } from '../audio/types.js';
+import type { TrainConfig } from '../config/schema.js';
+import { synthesiseDemo } from '../corpus/demo/index.js';
+import { readCorpus } from '../corpus/index.js';
+import type { Corpus } from '../corpus/types.js';
+import { DataError, UsageError } from '../errors.js';
+import { planFolds } from '../folds/index.js';
+import type { FoldPlan } from '../folds/types.js';
+import { activePart } from '../mix/active-part.js';
+import { cacheRoot } from '../runtime/cache.js';
+import type { LabelledRow } from './step-request.js';
+import type { TrainEvent } from './types.js';
+
+export interface Prepared {
+  corpus: Corpus;
+  store: SampleStore;
+  /** All folds of the protocol, whichever are run. */
+  plan: FoldPlan;
+  /** Folds to run in this sitting, in order. */
+  running: number[];
+  rows: Map<string, LabelledRow>;
+  speakers: Map<string, string>;
+  active?: Map<string, [number, number]>;
+}
+
+/** Reads, decodes and plans; tells as it goes. */
+export async function prepare(
+  config: TrainConfig,
+  emit: (event: TrainEvent) => void,
+  signal?: AbortSignal,
+): Promise<Prepared> {
+  const whole = await readCorpus(config.corpus, {
+    data: config.data,
+    allowPartial: config.allowPartial,
+    speakerPattern: config.speakerPattern,
+    speakers: config.speakers,
+  });
+  emit({
+    type: 'corpus',
+    name: whole.name,
+    synthetic: whole.synthetic,
+    utterances: whole.utterances.length,
+    speakers: new Set(whole.utterances.map((utterance) => utterance.speaker)).size,
+    classes: whole.classes,
+  });
+  for (const message of whole.warnings) emit({ type: 'warning', message });
+
+  const started = performance.now();
+  const store = await openOrBuildStore({
+    name: whole.name,
+    utterances: whole.utterances.map(({ id, path }) => ({ id, path })),
+    directory: storeDirectory(cacheRoot(), whole.name, whole.root),
+    onBadAudio: config.onBadAudio,
+    signal,
+    synthesise: synthesiseDemo,
+    onProgress: ({ done, total, etaSeconds }) => emit({ type: 'decode', done, total, etaSeconds }),
+  });
+  const seconds = (performance.now() - started) / 1000;
+  emit({ type: 'store', utterances: store.entries.size, seconds, bad: store.bad });
+  for (const bad of store.bad) emit({ type: 'warning', message: `left out ${bad.path}: ${bad.reason}` });
+
+  const corpus = { ...whole, utterances: whole.utterances.filter(({ id }) => store.entries.has(id)) };
+  if (corpus.utterances.length === 0) {
+    throw new DataError(`no utterance of corpus ${corpus.name} can be used`, {
+      code: 'E_NO_UTTERANCES',
+      cure: 'Look at the reasons above; --on-bad-audio fail lists all of them.',
+      details: store.bad,
+    });
+  }
+  const plan = planFolds({
+    corpus,
+    protocol: config.protocol,
+    validation: config.validation,
+    samplesSha256: new Map([...store.entries].map(([id, entry]) => [id, entry.samplesSha256])),
+  });
+  for (const message of plan.warnings ?? []) emit({ type: 'warning', message });
+  const running = chosenFolds(config.folds, plan);
+  emit({ type: 'plan', protocol: plan.protocol, hash: plan.hash, folds: plan.folds.length, running });
+
+  const index = new Map(corpus.classes.map((name, label) => [name, label]));
+  const rows = new Map(
+    corpus.utterances.map(({ id, emotion }): [string, LabelledRow] => [
+      id,
+      { id, label: index.get(emotion)!, entry: store.entries.get(id)! },
+    ]),
+  );
+  const speakers = new Map(corpus.utterances.map(({ id, speaker }) => [id, speaker]));
+  const prepared: Prepared = { corpus, store, plan, running, rows, speakers };
+  if (config.mix.kind === 'eam' && config.mix.segment === 'voiced') {
+    prepared.active = new Map();
+    for (const { id } of corpus.utterances) prepared.active.set(id, activePart(readSamples(store, id)));
+  }
+  return prepared;
+}
+
+function chosenFolds(asked: TrainConfig['folds'], plan: FoldPlan): number[] {
+  const all = plan.folds.map((fold) => fold.fold);
+  if (asked === 'all') return all;
+  const unknown = asked.filter((fold) => !all.includes(fold));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `protocol ${plan.protocol} has folds 1 to ${all.length}, not ${unknown.join(', ')}`,
+      {
+        code: 'E_FOLDS',
+        cure: `Name folds of 1 to ${all.length}, e.g. --folds 1,2, or --folds all.`,
+      },
+    );
+  }
+  return all.filter((fold) => asked.includes(fold));
+}
