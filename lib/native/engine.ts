@@ -1,0 +1,51 @@
+/** Opens the engine: finds and loads the addon, starts its thread. */
+import { availableParallelism } from 'node:os';
+import { UsageError } from '../errors.js';
+import { loadAddon } from '../runtime/load.js';
+import { type SerEngine, startEngine } from './ser-engine.js';
+
+export type { CallOptions } from './calls.js';
+export { NativeModel, NativeStore, NativeTrainer } from './handles.js';
+export { SerEngine } from './ser-engine.js';
+
+export interface EngineOptions {
+  /**
+   * Threads that one operation may use. Default: the environment variable `SER_THREADS`, else the cores that this process
+   * may use. Process-wide in LibTorch: the first engine of the process decides.
+   */
+  threads?: number;
+  /** `auto` (default) is CUDA where the addon is compiled for it, else the CPU. */
+  device?: 'auto' | 'cpu' | 'cuda';
+  /** Refuse operations that are not bit-reproducible. Default true. */
+  deterministic?: boolean;
+}
+
+/**
+ * Loads the addon (setting it up first where it is missing) and starts the engine of this thread; a second engine in the same
+ * thread shares it. Worker threads have an engine each.
+ *
+ * @throws UsageError for a wrong option; RuntimeError where LibTorch or the addon cannot be had or loaded
+ */
+export async function openEngine(options: EngineOptions = {}): Promise<SerEngine> {
+  const defaultThreads = threadsFromEnvironment() ?? availableParallelism();
+  const addon = await loadAddon();
+  const { device = 'auto', threads, deterministic } = options;
+  return startEngine(
+    addon,
+    { threads, deterministic, device: device === 'auto' ? undefined : device },
+    { threads: defaultThreads, device: addon.buildInfo().cuda ? 'cuda' : 'cpu', deterministic: true },
+  );
+}
+
+function threadsFromEnvironment(): number | undefined {
+  const text = process.env.SER_THREADS;
+  if (text === undefined || text === '') return undefined;
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+    throw new UsageError(`SER_THREADS must be an integer in 1..1024, found '${text}'`, {
+      code: 'E_THREADS',
+      cure: 'Set it to the number of threads that one operation may use, or unset it.',
+    });
+  }
+  return threads;
+}

@@ -1,0 +1,196 @@
+/** The typed face of the addon. */
+import type {
+  Addon,
+  BuildInfo,
+  FrameAttentionRequest,
+  FrameAttentionResult,
+  MixSamplesRequest,
+  MixSamplesResult,
+  ModelConfig,
+  MultiLossRequest,
+  MultiLossResult,
+  StartOptions,
+  TrainerConfig,
+} from '../../bindings.js';
+import { RuntimeError, UsageError } from '../errors.js';
+import { eachFloats, float32, floats, int32, uint8 } from './arrays.js';
+import { type CallOptions, Calls } from './calls.js';
+import { captureCallSite, toSerError } from './failure.js';
+import { NativeModel, NativeStore, NativeTrainer } from './handles.js';
+
+/** The contract in bindings.d.ts that this code is written against. */
+export const ADDON_API = 1;
+
+/** The engine thread of this env, shared by every `SerEngine` in it. */
+interface Shared {
+  addon: Addon;
+  options: StartOptions;
+  users: number;
+}
+let shared: Shared | undefined;
+const hooked = new WeakSet<Addon>();
+
+/**
+ * An engine: one thread, on which all that is asked of it runs in the order of the calls. Nothing keeps the process alive
+ * but calls under way.
+ *
+ * Every promise of it rejects with a `SerError` whose `cause` is the addon's own error: `UsageError` for a wrong argument or
+ * handle, `DataError` for files, `InterruptedError` when cancelled, `RuntimeError` for the rest.
+ */
+export class SerEngine implements AsyncDisposable {
+  readonly #calls: Calls;
+  readonly #shared: Shared;
+  #disposed: Promise<void> | undefined;
+  /** What is compiled in. */
+  readonly build: BuildInfo;
+  /** What the engine thread was started with. */
+  readonly options: Readonly<StartOptions>;
+
+  /** @internal Made by `openEngine`. */
+  constructor(owner: Shared) {
+    this.#shared = owner;
+    this.#calls = new Calls(owner.addon);
+    this.build = { ...owner.addon.buildInfo() };
+    this.options = { ...owner.options };
+    owner.users++;
+  }
+
+  /** A training step of a tiny model on noise; resolves to its loss. */
+  async selfTest(options?: CallOptions): Promise<number> {
+    return this.#calls.run(this.selfTest, (addon) => addon.selfTest(), options);
+  }
+
+  /** Maps a packed int16 file of `samples` samples. Rejects with a `DataError` where it is missing or shorter. */
+  async openStore(path: string, samples: number, options?: CallOptions): Promise<NativeStore> {
+    const handle = await this.#calls.run(this.openStore, (addon) => addon.openStore(path, samples), options);
+    return new NativeStore(this.#calls, handle, samples);
+  }
+
+  /** A model with weights drawn from a generator of its own, seeded with `seed`. */
+  async createModel(config: ModelConfig, seed: number, options?: CallOptions): Promise<NativeModel> {
+    const handle = await this.#calls.run(
+      this.createModel,
+      (addon) => addon.createModel(config, seed),
+      options,
+    );
+    return new NativeModel(this.#calls, handle);
+  }
+
+  /** A trainer around `model`, which it trains in place. */
+  async createTrainer(
+    model: NativeModel,
+    config: TrainerConfig,
+    options?: CallOptions,
+  ): Promise<NativeTrainer> {
+    const enqueue = (addon: Addon) => addon.createTrainer(model.handleFor(this.#calls), config);
+    return new NativeTrainer(this.#calls, await this.#calls.run(this.createTrainer, enqueue, options));
+  }
+
+  /** Mixes waveforms by plan rows; `mix` of this package is the friendlier form. */
+  async mixSamples(request: MixSamplesRequest, options?: CallOptions): Promise<MixSamplesResult> {
+    const result = await this.#calls.run(this.mixSamples, (addon) => addon.mixSamples(request), options);
+    return {
+      samples: float32(result.samples),
+      lengths: int32(result.lengths),
+      skipped: uint8(result.skipped),
+    };
+  }
+
+  /** FLAM with gradients; `frameAttention` of this package is the friendlier form. */
+  async frameAttention(request: FrameAttentionRequest, options?: CallOptions): Promise<FrameAttentionResult> {
+    const result = await this.#calls.run(
+      this.frameAttention,
+      (addon) => addon.frameAttention(request),
+      options,
+    );
+    return {
+      pooled: floats(result.pooled),
+      weights: floats(result.weights),
+      gradients: eachFloats(result.gradients),
+    };
+  }
+
+  /** The four losses with gradients; `multiLoss` of this package is the friendlier form. */
+  async multiLoss(request: MultiLossRequest, options?: CallOptions): Promise<MultiLossResult> {
+    const result = await this.#calls.run(this.multiLoss, (addon) => addon.multiLoss(request), options);
+    return {
+      total: result.total,
+      raw: { ...result.raw },
+      scaled: { ...result.scaled },
+      gradients: eachFloats(result.gradients),
+    };
+  }
+
+  /** Cancels every call of this engine that is under way; each rejects with an `InterruptedError`. */
+  cancel(): void {
+    this.#calls.cancel();
+  }
+
+  /**
+   * Cancels what is under way, frees what is left of models, stores and trainers, and ends the engine thread once no other
+   * `SerEngine` of this env uses it. Idempotent.
+   */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#end();
+    return this.#disposed;
+  }
+
+  async #end(): Promise<void> {
+    await this.#calls.close();
+    if (--this.#shared.users > 0) return;
+    this.#shared.addon.stop();
+    shared = undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/**
+ * An engine on an addon that is loaded. What is left out of `options` is taken from the engine that runs already, else from
+ * `defaults`.
+ *
+ * @throws UsageError where the engine of this env runs with other options than those asked for (`E_ENGINE_OPTIONS`)
+ */
+export function startEngine(addon: Addon, options: Partial<StartOptions>, defaults: StartOptions): SerEngine {
+  const { api } = addon.buildInfo();
+  if (api !== ADDON_API) {
+    throw new RuntimeError(
+      `the addon speaks version ${api} of the contract, this package version ${ADDON_API}`,
+      {
+        code: 'E_ADDON_API',
+        cure: 'Run `ser-native setup` to compile the addon of this version.',
+      },
+    );
+  }
+  if (shared) {
+    for (const name of ['threads', 'device', 'deterministic'] as const) {
+      if (options[name] !== undefined && options[name] !== shared.options[name]) {
+        throw new UsageError(
+          `the engine of this thread runs with ${name} = ${shared.options[name]}, asked for ${options[name]}`,
+          { code: 'E_ENGINE_OPTIONS', cure: 'Dispose of the running engine first, or leave the option out.' },
+        );
+      }
+    }
+    return new SerEngine(shared);
+  }
+  const started: StartOptions = {
+    threads: options.threads ?? defaults.threads,
+    device: options.device ?? defaults.device,
+    deterministic: options.deterministic ?? defaults.deterministic,
+  };
+  const site = captureCallSite(startEngine);
+  try {
+    addon.start(started);
+  } catch (failure) {
+    throw toSerError(failure, site);
+  }
+  if (!hooked.has(addon)) {
+    hooked.add(addon);
+    // process.exit() and an uncaught throw run no cleanup hooks: without this, static destructors would run under the engine.
+    process.once('exit', () => addon.stop());
+  }
+  shared = { addon, options: started, users: 0 };
+  return new SerEngine(shared);
+}
