@@ -105,11 +105,16 @@ export interface MediaTree {
 export async function findMedia(root: string): Promise<MediaTree> {
   const files: FoundFile[] = [];
   const companions: string[] = [];
+  const tooDeep: string[] = [];
   const visited = new Set<string>();
 
   async function walk(folder: string, relative: string, depth: number): Promise<void> {
     const real = await realpath(folder);
-    if (visited.has(real) || depth > MAX_DEPTH) return;
+    if (visited.has(real)) return;
+    if (depth > MAX_DEPTH) {
+      tooDeep.push(folder);
+      return;
+    }
     visited.add(real);
     const entries = await readdir(folder, { withFileTypes: true });
     entries.sort((a, b) => byCodeUnit(a.name, b.name));
@@ -147,8 +152,10 @@ export async function findMedia(root: string): Promise<MediaTree> {
     throw unreadable(root, error);
   }
   files.sort((a, b) => byCodeUnit(a.relative, b.relative));
-  const dropped =
-    companions.length === 0 ? [] : [{ reason: 'macOS metadata (AppleDouble), not audio', paths: companions }];
+  const dropped: Dropped[] = [
+    { reason: 'macOS metadata (AppleDouble), not audio', paths: companions },
+    { reason: `folders more than ${MAX_DEPTH} deep are not searched`, paths: tooDeep },
+  ].filter(({ paths }) => paths.length > 0);
   return { files, dropped };
 }
 

@@ -19,8 +19,8 @@ import { classOrder, emotionOf } from './emotion-labels.js';
 import type { Corpus, CorpusOptions, CorpusReader, Dropped } from './types.js';
 
 const SPEAKER_CURE =
-  'Sort the files as class/speaker/file, or give speakerPattern: a regular expression on the path with a group for the ' +
-  "speaker, such as '/([^/_]+)_[^/]*$'. If every file truly is another person, say so: speakers = per-file.";
+  'Sort the files as class/speaker/file, or give a regular expression on the path with a group for the speaker, such as ' +
+  "--set speakerPattern='/([^/_]+)_[^/]*$'. If every file truly is another person, say so: --set speakers=per-file.";
 
 type SpeakerOf = (file: FoundFile) => string | undefined;
 

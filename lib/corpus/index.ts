@@ -1,5 +1,7 @@
 /** The corpora that the tool reads, by name. */
 
+import { z } from 'zod';
+
 import { UsageError } from '../errors.js';
 import { demo } from './demo/index.js';
 import { folder } from './folder.js';
@@ -23,11 +25,29 @@ export function corpusReader(name: string): CorpusReader {
   });
 }
 
+const optionsSchema = z.object({
+  data: z.string().optional(),
+  seed: z.number().optional(),
+  allowPartial: z.boolean().optional(),
+  speakerPattern: z.string().optional(),
+  speakers: z.literal('per-file').optional(),
+});
+
 /**
  * Reads a corpus: finds its files, parses labels and speakers, and checks the counts it is known to have. Decodes nothing.
  *
- * @throws UsageError for an unknown name or missing option; DataError for data that cannot be used.
+ * @throws UsageError for an unknown name, a missing option or one of a wrong type; DataError for data that cannot be used.
  */
 export async function readCorpus(name: string, options: CorpusOptions = {}): Promise<Corpus> {
-  return corpusReader(name).read(options);
+  const reader = corpusReader(name);
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const option = issue.path.join('.') || 'options';
+    throw new UsageError(`Corpus option ${option}: ${issue.message}.`, {
+      code: 'E_CORPUS_OPTIONS',
+      cure: 'See CorpusOptions for what each takes.',
+    });
+  }
+  return reader.read(parsed.data);
 }

@@ -10,7 +10,7 @@ import path from 'node:path';
 
 import { parse } from 'csv-parse/sync';
 
-import { DataError, hasCode } from '../errors.js';
+import { DataError } from '../errors.js';
 import { byCodeUnit, fileIds, resolveData } from './audio-files.js';
 import { classOrder, emotionOf } from './emotion-labels.js';
 import type { Corpus, CorpusReader, Utterance } from './types.js';
@@ -45,12 +45,13 @@ function invalid(
   problems: readonly string[],
   cure: string,
   code = 'E_MANIFEST',
+  cause?: unknown,
 ): DataError {
   const shown = problems.slice(0, MAX_PROBLEMS);
   if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more problems`);
   const text =
     shown.length === 1 ? `: ${shown[0]}` : `:\n${shown.map((problem) => `  ${problem}`).join('\n')}`;
-  return new DataError(`${manifest} cannot be used${text}`, { code, cure, details: { problems } });
+  return new DataError(`${manifest} cannot be used${text}`, { code, cure, details: { problems }, cause });
 }
 
 /** The separator that the header uses most; a comma where it has none. */
@@ -159,11 +160,34 @@ async function findManifest(data: string | undefined): Promise<string> {
 }
 
 async function isFile(location: string): Promise<boolean> {
+  const found = await stat(location).catch(() => undefined); // for whatever reason: it cannot be read as a file
+  return found?.isFile() ?? false;
+}
+
+/** The text of a manifest: UTF-8, or UTF-16 as spreadsheets export it, told by the byte order mark. */
+async function readText(manifest: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return (await stat(location)).isFile();
+    bytes = await readFile(manifest);
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
+    throw invalid(manifest, [(error as Error).message], 'Check that you may read the file.', 'E_DATA_PATH');
+  }
+  const encoding =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8';
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes); // drops the mark
+  } catch (error) {
+    throw invalid(
+      manifest,
+      [`it is not ${encoding.toUpperCase()} text`],
+      'Save it as UTF-8.',
+      'E_MANIFEST',
+      error,
+    );
   }
 }
 
@@ -218,7 +242,7 @@ async function utterancesOf(manifest: string, rows: readonly Row[]): Promise<Utt
 
 async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpus> {
   const manifest = await findManifest(options.data);
-  const content = (await readFile(manifest, 'utf8')).replace(/^\uFEFF/, '');
+  const content = await readText(manifest);
   const isJson = /\.(jsonl|ndjson|json)$/i.test(manifest);
   const rows = isJson ? jsonRows(manifest, content) : csvRows(manifest, content);
   if (rows.length === 0) {
@@ -241,7 +265,7 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
   }
   return {
     name: 'manifest',
-    root: path.dirname(manifest),
+    root: manifest,
     synthetic: false,
     classes,
     utterances,

@@ -152,7 +152,7 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
     if (options.allowPartial !== true) {
       throw new DataError(sentence, {
         code: 'E_CORPUS_PARTIAL',
-        cure: 'Complete the copy, or accept it as it is with allowPartial (figures then compare with no published ones).',
+        cure: 'Complete the copy, or accept it as it is: --set allowPartial=true (figures then compare with no published ones).',
         details: { missing },
       });
     }

@@ -45,7 +45,7 @@ export interface Dropped {
 
 export interface Corpus {
   name: string;
-  /** Where it was read from; absent for `demo`. */
+  /** Folder, or manifest file, that it was read from; absent for `demo`. */
   root?: string;
   /** True where the speech is computed, not recorded: said wherever results are shown. */
   synthetic: boolean;

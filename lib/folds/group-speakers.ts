@@ -17,6 +17,8 @@ export function naturalOrder(a: string, b: string): number {
   return partsA.length - partsB.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
+const MAX_SWAPPED = 200;
+
 interface Speaker {
   name: string;
   utterances: number;
@@ -26,7 +28,8 @@ interface Speaker {
 
 /**
  * Assigns each speaker to one of `k` groups, deterministically: the largest first, each to the group where it brings the
- * counts (of utterances, of each class, of each gender) nearest to an even share; then single moves and swaps as long as they help.
+ * counts (of utterances, of each class, of each gender) nearest to an even share; then pairs are swapped as long
+ * as that helps.
  *
  * @returns the speakers of each group, in natural order. Every group has one at least, given k speakers or more.
  */
@@ -83,7 +86,8 @@ export function groupSpeakers(corpus: Corpus, k: number): string[][] {
     members[best]!.push(speaker);
     totals[best] = plus(totals[best]!, speaker.counts, 1);
   }
-  refine(members, totals, imbalance, plus);
+  // Pairs grow with the square of the speakers; among hundreds, the greedy groups are even already.
+  if (speakers.length <= MAX_SWAPPED) refine(members, totals, imbalance, plus);
   return members.map((group) => group.map((speaker) => speaker.name).sort(naturalOrder));
 }
 

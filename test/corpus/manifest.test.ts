@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -86,6 +87,15 @@ describe('CSV', () => {
       path.join(root, 'audio/a.wav'),
       path.join(root, 'audio/b.wav'),
     ]);
+  });
+
+  test('in UTF-16, as spreadsheets export it; bytes of no known text are refused', async () => {
+    const text = '\uFEFFpath,emotion,speaker\r\naudio/a.wav,sad,Zoë\r\naudio/b.wav,calm,y\r\n';
+    const data = await manifestOf('');
+    await writeFile(data, Buffer.from(text, 'utf16le'));
+    expect((await readCorpus('manifest', { data })).utterances[0]!.speaker).toBe('Zoë');
+    await writeFile(data, Buffer.from(text.slice(1), 'latin1'));
+    await expect(readCorpus('manifest', { data })).rejects.toThrow(/not UTF-8/);
   });
 
   test('uses paths for ids where stems are not unique', async () => {

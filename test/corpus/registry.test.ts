@@ -14,6 +14,18 @@ describe('registry', () => {
     expect((error as UsageError).cure).toBe('Did you mean ravdess?');
   });
 
+  test('options of a wrong type, and data for a corpus that reads none, are usage errors', async () => {
+    await expect(readCorpus('ravdess', { data: 7 as unknown as string })).rejects.toThrow(
+      /option data: .*string/,
+    );
+    await expect(readCorpus('ravdess', null as unknown as undefined)).rejects.toThrow(UsageError);
+    const error: unknown = await readCorpus('demo', { data: '/my/recordings' }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as UsageError).cure).toContain('--corpus folder');
+  });
+
   test('default protocols exist', () => {
     const names = protocolSummaries.map(({ name }) => name);
     for (const { defaultProtocol } of corpusReaders) {

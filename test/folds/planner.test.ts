@@ -169,6 +169,20 @@ describe('group-K', () => {
     expect(plan.folds.map((fold) => speakersOf(corpus, fold.test)).sort()).toEqual([['a'], ['b'], ['c']]);
   });
 
+  test('copes with thousands of speakers, where one fold each is refused', () => {
+    const rows = Array.from({ length: 3000 }, (_, index) => ({
+      speaker: `s${index}`,
+      emotion: index % 3 ? 'anger' : 'neutral',
+    }));
+    const corpus = corpusOf(rows);
+    const plan = planFolds({ corpus });
+    expect(plan.protocol).toBe('group-5');
+    expect(plan.folds.map((fold) => fold.test.length)).toEqual([600, 600, 600, 600, 600]);
+    expect(refusal(() => planFolds({ corpus, protocol: 'loso' })).message).toContain(
+      '3000 speakers would be as many folds',
+    );
+  });
+
   test('needs as many speakers as groups', () => {
     const error = refusal(() => planFolds({ corpus: demoCorpus(), protocol: 'group-9' }));
     expect(error).toBeInstanceOf(DataError);

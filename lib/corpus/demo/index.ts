@@ -104,5 +104,14 @@ export const demo: CorpusReader = {
   name: 'demo',
   summary: 'synthetic speech made on the spot: 8 speakers, 4 emotions, 320 utterances (no download)',
   defaultProtocol: 'demo-4fold',
-  read: async (options) => demoCorpus(options.seed ?? 0),
+  read: async (options) => {
+    // Training on synthetic speech while the user's own data lies unread would be the worst of surprises.
+    if (options.data !== undefined) {
+      throw new UsageError(`The demo corpus is synthetic and reads no data, but ${options.data} was given.`, {
+        code: 'E_DEMO_DATA',
+        cure: 'Name the corpus of your data: --corpus folder, manifest, or a known one such as ravdess.',
+      });
+    }
+    return demoCorpus(options.seed ?? 0);
+  },
 };
