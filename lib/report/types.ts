@@ -129,6 +129,8 @@ export interface SpotlightExample {
 export interface ReportPageInput {
   report: RunReport;
   epochs: EpochLine[];
+  /** Both selections' lines of `predictions.jsonl`; without them the page has no section on speakers. */
+  predictions?: PredictionLine[];
   spotlights: SpotlightExample[];
   /** The full configuration, as resolved. */
   config: unknown;

@@ -1,0 +1,183 @@
+/** From the folds' held-out predictions to `report.json`. */
+import { DataError } from '../errors.js';
+import { poolScores, scores, selectionBasis, spread } from '../metrics/index.js';
+import type {
+  EpochLine,
+  FoldReport,
+  FoldSelection,
+  PredictionLine,
+  RunReport,
+  Scores,
+  Selection,
+  SelectionSummary,
+} from './types.js';
+
+/** What a finished fold gives; a `FoldOutcome` of training is one. */
+export interface FoldResult {
+  /** Counts from 1. */
+  fold: number;
+  seed: number;
+  epochs: EpochLine[];
+  selected: { epoch: number };
+  bestOnTest: { epoch: number };
+  /** Of the same held-out utterances, each once per selection. */
+  predictions: Record<Selection, PredictionLine[]>;
+}
+
+/** Facts of the run, and its finished folds in any order. */
+export interface BuildReportInput
+  extends Pick<
+    RunReport,
+    | 'run'
+    | 'created'
+    | 'version'
+    | 'corpus'
+    | 'synthetic'
+    | 'protocol'
+    | 'protocolFolds'
+    | 'validation'
+    | 'classes'
+  > {
+  folds: readonly FoldResult[];
+  /** Sentences from the corpus reader and the fold plan; the report adds its own. */
+  warnings?: readonly string[];
+}
+
+/**
+ * Scores every fold from its predictions, then over folds: mean and standard deviation (n - 1) of the folds' figures, and
+ * the figures of all held-out predictions pooled. With several seeds, `mean` is over the seeds' means (protocols differ
+ * by speaker, seeds by chance; mixing both would describe neither), and `pooled` counts each seed's predictions.
+ *
+ * @throws DataError `E_PREDICTIONS` for no fold, a fold given twice, or predictions that do not fit: an unknown class, an
+ *   utterance twice, selections over different utterances
+ */
+export function buildReport(input: BuildReportInput): RunReport {
+  const { classes, warnings = [], folds: results, ...facts } = input;
+  if (results.length === 0) {
+    throw refuse('no fold has finished, so there is nothing to report', 'Let at least one fold finish.');
+  }
+  const ordered = [...results].sort((a, b) => a.seed - b.seed || a.fold - b.fold);
+  const folds = ordered.map((result) => foldReport(result, classes));
+  folds.forEach((fold, i) => {
+    const next = folds[i + 1];
+    if (next && next.fold === fold.fold && next.seed === fold.seed) {
+      throw refuse(`fold ${fold.fold} of seed ${fold.seed} is there twice`, 'Give each fold once.');
+    }
+  });
+  const seeds = [...new Set(folds.map((fold) => fold.seed))];
+  const over = <T>(make: (selection: Selection) => T): Record<Selection, T> => ({
+    selected: make('selected'),
+    bestOnTest: make('bestOnTest'),
+  });
+  return {
+    schema: 'ser-native/report@1',
+    ...facts,
+    classes: [...classes],
+    seeds,
+    folds,
+    mean: over((selection) => summarise(folds, seeds, selection)),
+    pooled: over((selection) => poolScores(folds.map((fold) => fold[selection]))),
+    warnings: [...new Set([...warnings, ...findings(input, ordered, folds, seeds)])],
+  };
+}
+
+function foldReport(result: FoldResult, classes: readonly string[]): FoldReport {
+  const selected = scoreLines(result, 'selected', classes);
+  const best = scoreLines(result, 'bestOnTest', classes);
+  const ids = new Set(result.predictions.selected.map((line) => line.id));
+  if (best.n !== selected.n || result.predictions.bestOnTest.some((line) => !ids.has(line.id))) {
+    throw refuse(
+      `fold ${result.fold}: the two selections predict different utterances (${selected.n} and ${best.n})`,
+      'Delete the folder of this fold in the run folder and run again with --resume.',
+    );
+  }
+  return {
+    fold: result.fold,
+    seed: result.seed,
+    n: selected.n,
+    selected: withEpoch(selected, result.selected.epoch),
+    bestOnTest: withEpoch(best, result.bestOnTest.epoch),
+  };
+}
+
+function withEpoch({ n: _, ...rest }: Scores, epoch: number): FoldSelection {
+  return { epoch, ...rest };
+}
+
+function scoreLines(result: FoldResult, selection: Selection, classes: readonly string[]): Scores {
+  const lines = result.predictions[selection];
+  const where = `fold ${result.fold}, ${selection}`;
+  const cure = 'Delete the folder of this fold in the run folder and run again with --resume.';
+  if (lines.length === 0) throw refuse(`${where}: no prediction`, cure);
+  const ids = new Set<string>();
+  const classId = (name: string, id: string) => {
+    const index = classes.indexOf(name);
+    if (index < 0) throw refuse(`${where}: ${id} has the class ${name}, which the corpus lacks`, cure);
+    return index;
+  };
+  for (const { id } of lines) {
+    if (ids.has(id)) throw refuse(`${where}: ${id} is predicted twice`, cure);
+    ids.add(id);
+  }
+  return scores(
+    lines.map((line) => classId(line.label, line.id)),
+    lines.map((line) => classId(line.predicted, line.id)),
+    classes.length,
+  );
+}
+
+function summarise(
+  folds: readonly FoldReport[],
+  seeds: readonly number[],
+  selection: Selection,
+): SelectionSummary {
+  const of = (figure: 'wa' | 'ua' | 'wf1' | 'mf1') => {
+    const perSeed = seeds.map((seed) =>
+      spread(folds.filter((fold) => fold.seed === seed).map((fold) => fold[selection][figure])),
+    );
+    return perSeed.length === 1 ? perSeed[0]! : spread(perSeed.map(({ mean }) => mean));
+  };
+  return { wa: of('wa'), ua: of('ua'), wf1: of('wf1'), mf1: of('mf1') };
+}
+
+/** What a reader of the figures must know, found in the figures themselves. */
+function findings(
+  input: BuildReportInput,
+  results: readonly FoldResult[],
+  folds: readonly FoldReport[],
+  seeds: readonly number[],
+): string[] {
+  const found: string[] = [];
+  for (const seed of seeds) {
+    const finished = folds.filter((fold) => fold.seed === seed);
+    if (finished.length >= input.protocolFolds) continue;
+    const which = seeds.length > 1 ? ` for seed ${seed}` : '';
+    found.push(
+      `${finished.length} of the protocol's ${input.protocolFolds} folds are in this report${which} ` +
+        `(${finished.map((fold) => fold.fold).join(', ')}): its mean is no result of the whole protocol.`,
+    );
+  }
+  for (const [i, fold] of folds.entries()) {
+    const name = seeds.length > 1 ? `Fold ${fold.fold} of seed ${fold.seed}` : `Fold ${fold.fold}`;
+    if (fold.selected.ua === null) {
+      const missing = input.classes.filter((_, c) =>
+        fold.selected.confusion[c]!.every((count) => count === 0),
+      );
+      found.push(
+        `${name} holds out no utterance of ${missing.join(', ')}: it has no UA, nor has the mean over folds. ` +
+          'The pooled UA stands in its place.',
+      );
+    }
+    const { epochs } = results[i]!;
+    if (epochs.length > 0 && selectionBasis(epochs, 'selected') === 'wa') {
+      found.push(
+        `${name}: its validation part lacks a class and so has no UA; its epoch was chosen by validation WA.`,
+      );
+    }
+  }
+  return found;
+}
+
+function refuse(message: string, cure: string): DataError {
+  return new DataError(message, { code: 'E_PREDICTIONS', cure });
+}

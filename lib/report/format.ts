@@ -1,0 +1,20 @@
+/** Figures as people read them: percent with one decimal, a dash where there is none. */
+import type { Spread } from './types.js';
+
+/** Stands where a figure is not defined. */
+export const DASH = '\u2013';
+
+/** 0.5784 -> `57.8`; null -> a dash. */
+export function percent(value: number | null): string {
+  return value === null ? DASH : (100 * value).toFixed(1);
+}
+
+/** `57.8 ± 4.1`; no deviation with one fold, a dash without a mean. */
+export function percentSpread({ mean, std }: Spread): string {
+  return std === null ? percent(mean) : `${percent(mean)} \u00b1 ${percent(std)}`;
+}
+
+/** `1 fold`, `6 folds`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

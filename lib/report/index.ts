@@ -1,0 +1,9 @@
+/** The report of a run: as data, as a page, as Markdown, and for the terminal. */
+export type { BuildReportInput, FoldResult } from './build-report.js';
+export { buildReport } from './build-report.js';
+export { renderReportPage } from './page/page.js';
+export type { PublishedTarget } from './published-targets.js';
+export { publishedTarget, TARGET_SOURCE } from './published-targets.js';
+export { renderReportMarkdown } from './report-markdown.js';
+export { renderReportText } from './report-text.js';
+export { writeReport } from './write-report.js';

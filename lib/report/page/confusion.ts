@@ -1,0 +1,35 @@
+/** Confusion matrices: counts on a colour that says the share of the true class. */
+import { classScores } from '../../metrics/index.js';
+import { percent } from '../format.js';
+import type { RunReport, Selection } from '../types.js';
+import { selectionName } from './headline.js';
+import { html, type Markup } from './html.js';
+
+export function confusionSection(report: RunReport): Markup {
+  return html`
+<section>
+  <h2>What is taken for what</h2>
+  <p class="note">All held-out predictions pooled. A row is the true emotion, a column the predicted one; cells hold counts, coloured by their share of the row.</p>
+  <h3>${selectionName(report, 'selected')}</h3>
+  ${matrix(report, 'selected')}
+  <details><summary>${selectionName(report, 'bestOnTest')} (optimistic)</summary>${matrix(report, 'bestOnTest')}</details>
+</section>`;
+}
+
+function matrix(report: RunReport, selection: Selection): Markup {
+  const { classes } = report;
+  const { confusion } = report.pooled[selection];
+  const per = classes.map((_, c) => classScores(confusion, c));
+  const header = html`<tr><th scope="col" class="corner"><small>true</small></th>${classes.map((name) => html`<th scope="col" class="down"><span>${name}</span></th>`)}<th scope="col" class="down gap"><span>utterances</span></th><th scope="col" class="down"><span>recall</span></th><th scope="col" class="down"><span>precision</span></th><th scope="col" class="down"><span>F1</span></th></tr>`;
+  const rows = classes.map((name, t) => {
+    const { support, recall, precision, f1 } = per[t]!;
+    const cells = confusion[t]!.map((count, p) => {
+      const share = support === 0 ? 0 : count / support;
+      const tone = share > 0.5 ? 'strong' : '';
+      const about = `${count} of ${support} ${name} taken for ${classes[p]} (${percent(share)} %)`;
+      return html`<td class="cell ${tone} ${t === p ? 'right' : ''} ${count === 0 ? 'zero' : ''}" style="--share:${share.toFixed(3)}" title="${about}">${count}</td>`;
+    });
+    return html`<tr><th scope="row">${name}</th>${cells}<td class="gap">${support}</td><td class="key">${percent(recall)}</td><td>${percent(precision)}</td><td>${percent(f1)}</td></tr>`;
+  });
+  return html`<div class="scroll"><table class="confusion"><caption class="hidden">Confusion matrix, ${selectionName(report, selection)}, rows true, columns predicted</caption><thead><tr class="axis"><td></td><th colspan="${classes.length}" scope="colgroup"><small>predicted</small></th><td colspan="4"></td></tr>${header}</thead><tbody>${rows}</tbody></table></div>`;
+}

@@ -1,0 +1,87 @@
+/** `report.html`: one file that needs nothing else, neither network nor script. */
+import { publishedTarget } from '../published-targets.js';
+import type { ReportPageInput, RunReport } from '../types.js';
+import { confusionSection } from './confusion.js';
+import { curvesSection } from './curves.js';
+import { foldsTable } from './folds-table.js';
+import { headline } from './headline.js';
+import { html, type Markup, raw } from './html.js';
+import { speakersSection } from './speakers.js';
+import { spotlightsSection } from './spotlights.js';
+import { STYLE } from './style.js';
+
+/**
+ * The report as a self-contained page: results first, then where they come from, then how to run it again. The same input
+ * gives the same text. Names of corpora, speakers and utterances are escaped.
+ */
+export function renderReportPage(input: ReportPageInput): string {
+  const { report } = input;
+  const title = pageTitle(report);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="ser-native ${report.version}">
+<title>${title}</title>
+<style>${raw(STYLE)}</style>
+</head>
+<body>
+<header>
+  <p class="kicker">Speech emotion recognition · ser-native ${report.version}</p>
+  <h1>${corpusTitle(report)} <span>${report.protocol}</span></h1>
+  <p class="facts">${facts(report)}</p>
+  ${report.synthetic && html`<p class="synthetic"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures show that training works; they say nothing about real speech.</p>`}
+  ${warnings(report)}
+</header>
+<main>
+${headline(report)}
+${foldsTable(report)}
+${confusionSection(report)}
+${speakersSection(report, input.predictions ?? [])}
+${curvesSection(report, input.epochs)}
+${spotlightsSection(input.spotlights)}
+${again(input)}
+</main>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+function pageTitle(report: RunReport): string {
+  return `${corpusTitle(report)}, ${report.protocol}${report.synthetic ? ' (synthetic speech)' : ''}: ser-native report`;
+}
+
+function corpusTitle(report: RunReport): string {
+  return publishedTarget(report.corpus, report.classes.length)?.title ?? report.corpus;
+}
+
+function facts(report: RunReport): Markup {
+  const done = new Set(report.folds.map(({ fold }) => fold)).size;
+  const parts = [
+    `${report.classes.length} emotions`,
+    done === report.protocolFolds ? `${done} folds` : `${done} of ${report.protocolFolds} folds`,
+    `${report.pooled.selected.n} held-out predictions`,
+    report.seeds.length === 1 ? `seed ${report.seeds[0]}` : `seeds ${report.seeds.join(', ')}`,
+    report.validation === 'none' ? 'no validation part, fixed schedule' : 'validation by whole speakers',
+    report.created.replace('T', ' ').replace(/(:\d\d)(\.\d+)?Z$/, '$1 UTC'),
+  ];
+  return html`${parts.map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}`;
+}
+
+function warnings(report: RunReport): Markup | null {
+  if (report.warnings.length === 0) return null;
+  return html`<aside class="warnings" aria-label="Warnings"><strong>${report.warnings.length === 1 ? 'Mind this' : `Mind these ${report.warnings.length}`}</strong><ul>${report.warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`;
+}
+
+function again({ command, config, environment }: ReportPageInput): Markup {
+  return html`
+<section>
+  <h2>Run it again</h2>
+  <pre class="command">${command}</pre>
+  <table class="environment"><caption class="hidden">Environment</caption><tbody>${Object.entries(environment).map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}</tbody></table>
+  <details class="config"><summary>Full configuration</summary><pre>${JSON.stringify(config, null, 2)}</pre></details>
+</section>`;
+}

@@ -1,0 +1,97 @@
+/**
+ * Style sheet of the page. Series colours are those of Okabe and Ito, which people with any colour vision tell apart, made
+ * lighter on a dark ground; every series also has dashes of its own, for print and for those who see no colour.
+ */
+export const STYLE = `
+:root{--ink:#1c2024;--soft:#5a646e;--faint:#8b959e;--ground:#fff;--raised:#f5f6f8;--rule:#dfe3e8;--grid:#e6e9ed;
+--blue:#0072b2;--vermillion:#c8500a;--green:#00805f;--purple:#a8508a;--sky:#3a94c8;--amber:#b87700;--grey:#6b747d;
+--heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff}
+@media (prefers-color-scheme:dark){:root{--ink:#e7eaee;--soft:#a8b1ba;--faint:#7d8790;--ground:#14171b;--raised:#1d2126;
+--rule:#323840;--grid:#2a2f36;--blue:#5ab4ea;--vermillion:#ff8a4c;--green:#2fc79b;--purple:#e29ac6;--sky:#9ad4f5;
+--amber:#eeb23c;--grey:#98a2ac;--heat:64,160,220;--wave:#4a525b;--warn:#2d2612;--warn-edge:#c99a1d;--on-strong:#06131c}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0 auto;max-width:1000px;padding:2.2rem 1.4rem 4rem;background:var(--ground);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
+h1{font-size:2rem;line-height:1.2;margin:.1rem 0 .3rem;letter-spacing:-.015em;overflow-wrap:anywhere}
+h1 span{color:var(--soft);font-weight:400}
+h2{font-size:1.28rem;margin:3rem 0 .4rem;padding-top:.9rem;border-top:1px solid var(--rule);letter-spacing:-.01em}
+h3{font-size:1rem;margin:1.4rem 0 .5rem}
+.kicker{margin:0;color:var(--soft);font-size:.82rem;letter-spacing:.02em}
+.facts,.note{color:var(--soft);font-size:.88rem;margin:.2rem 0 1rem;max-width:76ch}
+.facts{max-width:none}.facts span{white-space:nowrap}
+small{color:var(--soft);font-weight:400;font-size:.82em}
+.synthetic,.warnings{border-left:4px solid var(--warn-edge);background:var(--warn);padding:.7rem 1rem;margin:.8rem 0;
+border-radius:0 6px 6px 0;font-size:.92rem}
+.warnings ul{margin:.25rem 0 0;padding-left:1.2rem}.warnings li{margin:.15rem 0;overflow-wrap:anywhere}
+.cards{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem;margin:1.5rem 0 1.4rem}
+.card{background:var(--raised);border-radius:10px;padding:.85rem 1.1rem .8rem;margin:0}
+.card dt{color:var(--soft);font-size:.82rem}.card dd{margin:0;font-size:2rem;line-height:1.25;font-weight:650;letter-spacing:-.02em}
+.card dd small{font-size:.95rem;letter-spacing:0}.card dd.what{font-size:.8rem;line-height:1.4;font-weight:400;color:var(--soft);letter-spacing:0}
+.card.main{background:rgba(var(--heat),.12)}.card.main dd:first-of-type{color:var(--blue)}
+.card.second{background:none;border:1px dashed var(--rule)}.card.second dd:first-of-type{color:var(--soft)}
+.scroll{overflow-x:auto;margin:.6rem 0}
+table{border-collapse:collapse;font-size:.9rem}
+th,td{padding:.34rem .6rem;text-align:right;white-space:nowrap;vertical-align:baseline}
+thead th{color:var(--soft);font-weight:500;font-size:.82rem}
+th[scope=row]{text-align:left;font-weight:500}
+.figures{width:100%}.figures th:first-child{text-align:left}
+.figures thead tr:last-child th{border-bottom:1px solid var(--rule)}
+.figures thead th[rowspan]{vertical-align:bottom;border-bottom:1px solid var(--rule)}
+.figures th[colspan]{text-align:center}
+.figures tfoot th,.figures tfoot td{border-top:1px solid var(--rule);font-weight:600}
+.figures tbody tr:nth-child(even):not(.target){background:var(--raised)}
+.headline .figures tbody tr{background:none}
+.figures .gap{padding-left:1.5rem}
+.key{font-weight:650}
+.headline tr.selected{font-size:1rem}.headline tr.bestOnTest,.headline tr.target{color:var(--soft)}
+.bestOnTest .key{font-weight:500}.headline tr.target th,.headline tr.target td{border-top:1px dashed var(--rule);font-style:italic}
+.headline tr.target small{font-style:normal;display:block}
+abbr{text-decoration:none;cursor:help}
+.chart{display:block;width:100%;height:auto;overflow:visible;font-size:11.5px}
+.chart.strip{margin:.6rem 0 1rem}
+.chart text{fill:var(--ink)}.chart .tick{fill:var(--faint);font-size:10.5px}.chart .label{fill:var(--soft)}.chart .value{fill:var(--soft);font-size:10.5px}
+.grid{stroke:var(--grid);stroke-width:1}
+.mark{stroke:var(--faint);stroke-width:1;stroke-dasharray:3 3}.dotted{stroke-dasharray:1 3;stroke-width:1.6}
+.band{stroke-width:10;opacity:.2}.mean{stroke-width:3}
+.band.selected,.mean.selected{stroke:var(--blue)}.band.bestOnTest,.mean.bestOnTest{stroke:var(--vermillion)}
+.fold{stroke:var(--ground);stroke-width:1.2}.fold.selected{fill:var(--blue)}.fold.bestOnTest{fill:none;stroke:var(--vermillion);stroke-width:1.6}
+.bar.odd{fill:var(--blue)}.bar.even{fill:var(--sky)}
+.line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
+.line.total{stroke:var(--ink);stroke-width:2.2}.line.kl{stroke:var(--sky);stroke-dasharray:6 3}.line.focal{stroke:var(--purple);stroke-dasharray:1 4;stroke-width:2.4}
+.line.center{stroke:var(--amber);stroke-dasharray:8 3 2 3}.line.supcon{stroke:var(--grey);stroke-dasharray:3 3}
+.line.validation{stroke:var(--blue)}.line.test{stroke:var(--vermillion);stroke-dasharray:5 3}.line.training{stroke:var(--faint);stroke-width:1.3}
+.dot.total{fill:var(--ink)}.dot.kl{fill:var(--sky)}.dot.focal{fill:var(--purple)}.dot.center{fill:var(--amber)}.dot.supcon{fill:var(--grey)}
+.dot.validation{fill:var(--blue)}.dot.test{fill:var(--vermillion)}.dot.training{fill:var(--faint)}
+line.flag{stroke-width:1;opacity:.55}line.flag.bestOnTest{stroke-dasharray:3 3}
+.flag.selected{stroke:var(--blue);fill:var(--blue)}.flag.bestOnTest{stroke:var(--vermillion)}path.flag.bestOnTest{fill:var(--ground)}
+.wave{fill:var(--wave)}.weight{fill:var(--vermillion);fill-opacity:.28;stroke:var(--vermillion);stroke-width:1.4;stroke-linejoin:round}
+.even{stroke:var(--ink);stroke-width:1;stroke-dasharray:4 3;opacity:.6}
+.columns{display:grid;grid-template-columns:1fr 1fr;gap:1rem 1.8rem;align-items:start}
+figure{margin:0}figcaption{font-size:.9rem;margin:0 0 .4rem}.pair{margin:1.3rem 0}.pair figcaption{font-weight:600}
+.spot figcaption small{display:block;overflow-wrap:anywhere}
+.badge{display:inline-block;width:1.3em;height:1.3em;line-height:1.3em;border-radius:50%;text-align:center;color:var(--ground);font-size:.8em}
+.badge.right{background:var(--blue)}.badge.wrong{background:var(--vermillion)}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;font-size:.82rem;color:var(--soft);margin:.4rem 0 .8rem}
+.legend span{display:inline-flex;align-items:center;gap:.4rem;white-space:nowrap}.legend svg{width:26px;height:8px;overflow:visible}
+.confusion th,.confusion td{padding:.3rem .5rem}.confusion thead th{vertical-align:bottom}
+.confusion .down span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;text-align:left;line-height:1.1}
+.confusion .down{text-align:center;padding-bottom:.4rem}
+.confusion .axis th{padding-bottom:0;text-align:center}.confusion .corner{text-align:left}
+.cell{width:3.1rem;min-width:2.5rem;text-align:center;border:2px solid var(--ground);background:rgba(var(--heat),calc(.03 + .97*var(--share)));
+print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.cell.strong{color:var(--on-strong)}.cell.zero{color:var(--faint)}.cell.right{font-weight:650}
+.confusion .gap{padding-left:1.2rem}
+details{margin:.8rem 0}summary{cursor:pointer;color:var(--blue);font-size:.92rem;padding:.2rem 0}
+pre{background:var(--raised);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.command{white-space:pre-wrap;overflow-wrap:anywhere}
+.environment th{color:var(--soft);font-weight:400;padding-left:0}.environment td{text-align:left;white-space:normal;overflow-wrap:anywhere}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+@media (max-width:680px){body{padding:1.3rem .9rem 3rem}.cards,.columns{grid-template-columns:1fr}.cards{gap:.5rem}
+h1{font-size:1.6rem}.figures th,.figures td{padding:.34rem .4rem}.figures .gap{padding-left:.9rem}
+.cell{width:2.3rem;min-width:2.3rem}.confusion th,.confusion td{padding:.28rem .3rem}.chart.strip{font-size:17px}.chart.strip .tick{font-size:16px}}
+@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}
+h2{margin-top:1.6rem;break-after:avoid}h3,figcaption,.legend{break-after:avoid}
+figure,.cards,table,.chart{break-inside:avoid}.scroll{overflow:visible}.card,.bar,.badge,.warnings,.synthetic,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.config{display:none}a{color:inherit}}
+`;
