@@ -29,7 +29,7 @@ interface TrainFlags {
   resume?: string | boolean;
   json?: boolean;
   config?: string;
-  set: string[];
+  set?: string[];
   validation?: 'next-fold' | 'none';
   onBadAudio?: 'fail' | 'skip';
   final?: boolean;
@@ -94,8 +94,7 @@ export function registerTrain(program: Command): void {
     .option(
       '--set <key=value>',
       'one setting, e.g. optimiser.learningRate=0.002; repeatable',
-      (value: string, all: string[]) => [...all, value],
-      [],
+      (value: string, all: string[] = []) => [...all, value],
     )
     .option('--print-config', 'print the resolved configuration and stop')
     .option('--out <dir>', 'run folder (default: runs/<protocol>-<time>)')

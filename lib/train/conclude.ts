@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { TrainConfig } from '../config/schema.js';
 import type { NativeStore, SerEngine } from '../native/engine.js';
-import { buildReport, renderReportMarkdown, renderReportPage } from '../report/index.js';
+import { buildReport, renderReportMarkdown, writeReport } from '../report/index.js';
 import type { PredictionLine, RunReport } from '../report/types.js';
 import { packageVersion } from '../runtime/version.js';
 import { writeTextAtomically } from './atomic-file.js';
@@ -43,18 +43,16 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     protocolFolds: plan.folds.length,
     validation: plan.validation,
     classes: corpus.classes,
-    epochs,
-    predictions,
+    folds: outcomes,
     warnings: [
       ...corpus.warnings,
       ...(plan.warnings ?? []),
       ...store.bad.map((bad) => `left out ${bad.id}: ${bad.reason}`),
     ],
   });
-  await writeTextAtomically(join(run.path, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeTextAtomically(join(run.path, 'report.md'), renderReportMarkdown(report));
   const examples = await spotlights(run, outcomes, engine, native, store, rows);
-  const page = renderReportPage({
+  await writeReport(run.path, {
     report,
     epochs,
     predictions,
@@ -63,6 +61,5 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     command: run.file.command ?? `ser-native train --config ${run.name}/run.json`,
     environment: run.file.environment,
   });
-  await writeTextAtomically(join(run.path, 'report.html'), page);
   return report;
 }
