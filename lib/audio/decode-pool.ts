@@ -72,7 +72,8 @@ class ThreadPool implements DecodePool {
   readonly threads = true;
   readonly #slots: Slot[] = [];
   readonly #waiting: Job[] = [];
-  #closed = false;
+  readonly #onAbort = () => void this.close();
+  #closing: Promise<void> | undefined;
 
   constructor(
     private readonly script: string,
@@ -80,17 +81,24 @@ class ThreadPool implements DecodePool {
     private readonly options: DecodePoolOptions,
   ) {
     for (let i = 0; i < size; i++) this.#slots.push(this.#start());
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   decode(path: string): Promise<DecodedFile> {
+    if (this.#closing !== undefined) return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ path, resolve, reject });
       this.#dispatch();
     });
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#stop();
+    return this.#closing;
+  }
+
+  async #stop(): Promise<void> {
+    this.options.signal?.removeEventListener('abort', this.#onAbort);
     for (const job of this.#waiting.splice(0)) job.reject(stopped());
     await Promise.all(
       this.#slots.map(async (slot) => {
@@ -125,17 +133,26 @@ class ThreadPool implements DecodePool {
   /** A thread that died takes one file with it, not the build. */
   #replace(slot: Slot, reason: string): void {
     const at = this.#slots.indexOf(slot);
-    if (this.#closed || at < 0) return;
+    if (this.#closing !== undefined || at < 0) return;
     const job = this.#finish(slot);
-    this.#slots[at] = this.#start();
     void slot.worker.terminate();
+    // An idle thread that dies is not replaced, or one that cannot even load would be started without end.
+    this.#slots.splice(at, 1, ...(job === undefined ? [] : [this.#start()]));
     job?.reject(new AudioError(reason, { code: 'E_DECODER_CRASHED', path: job.path, transient: true }));
     this.#dispatch();
   }
 
   #dispatch(): void {
+    if (this.#slots.length === 0) {
+      const failure = {
+        code: 'E_DECODER_CRASHED',
+        cure: 'Report this, with the output of `ser-native doctor`.',
+      };
+      for (const job of this.#waiting.splice(0))
+        job.reject(new RuntimeError('No decoder thread can run', failure));
+    }
     for (const slot of this.#slots) {
-      if (this.#closed || slot.job !== undefined) continue;
+      if (this.#closing !== undefined || slot.job !== undefined) continue;
       const job = this.#waiting.shift();
       if (job === undefined) return;
       slot.job = job;

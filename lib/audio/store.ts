@@ -3,77 +3,26 @@
  * maps. Opening an up-to-date store costs a `stat` per file; a changed corpus decodes only what changed.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { DataError, InterruptedError, UsageError } from '../errors.js';
-import { AudioError } from './audio-error.js';
-import { toStoreFormat, unreadable } from './decode.js';
-import { createDecodePool, type DecodePool } from './decode-pool.js';
+import { basename, join, resolve } from 'node:path';
+import { DataError, UsageError } from '../errors.js';
+import { createDecodePool } from './decode-pool.js';
 import { readEntry } from './read-samples.js';
-import { littleEndian, PackedWriter, retire, sweep, writeIndex } from './store-files.js';
+import { decodeAll, sha256OfSamples } from './store-decode.js';
+import { PackedWriter, retire, sweep, writeIndex } from './store-files.js';
 import {
   type IndexEntry,
   type IndexedBad,
   type LoadedIndex,
   loadIndex,
-  type SourceStamp,
   STORE_VERSION,
 } from './store-index.js';
+import { isSynthesised, type StoreOptions, throwIfAborted } from './store-options.js';
+import { makePlan, type Pending, type Plan } from './store-plan.js';
 import { type BadAudio, SAMPLE_RATE, type SampleStore, type StoreEntry } from './types.js';
 
-export interface DecodeProgress {
-  type: 'decode';
-  /** Files finished, bad ones among them. */
-  done: number;
-  /** Files to decode; those taken from the former store do not count. */
-  total: number;
-  /** Since decoding began. */
-  seconds: number;
-  etaSeconds: number;
-  /** The file finished last. */
-  file: string;
-}
+export { readInt16Samples, readSamples } from './read-samples.js';
+export type { DecodeProgress, StoreOptions } from './store-options.js';
 
-export interface StoreOptions {
-  /** Corpus, for messages and the index. */
-  name: string;
-  utterances: readonly { id: string; path: string }[];
-  /** The store's own folder, see `storeDirectory`; created if missing. */
-  directory: string;
-  /** What a damaged, empty, short, silent or missing file does: ends the build with a list of all such files, or is left out. */
-  onBadAudio: 'fail' | 'skip';
-  signal?: AbortSignal;
-  /** Called at most ten times a second, and for the last file. */
-  onProgress?: (event: DecodeProgress) => void;
-  /** Told why a former store is not used. */
-  onWarning?: (message: string) => void;
-  /** Answers `demo:` paths with mono int16 at 16 kHz. */
-  synthesise?: (path: string) => Int16Array;
-  /** Name and version of the synthesiser; a new one makes its utterances anew. Default `synth@1`. */
-  synthesiser?: string;
-  /** Files decoded at a time; default one per core. */
-  concurrency?: number;
-  /** Time limit of one file in milliseconds. Default 120 000. */
-  timeoutMs?: number;
-}
-
-/** What is to be done about each utterance, after a look at the former store and the files. */
-interface Plan {
-  reuse: IndexEntry[];
-  decode: (SourceStamp & { id: string })[];
-  bad: IndexedBad[];
-  /** Files that cannot even be looked at: reported, never remembered. */
-  missing: BadAudio[];
-  /** Entries of the former store that are not asked for now and still have their file. */
-  carry: IndexEntry[];
-  /** The index would say something new even if nothing is decoded. */
-  restamped: boolean;
-}
-
-const DEMO = 'demo:';
-/** Simultaneous `stat` calls: enough to hide a network file system's delay, few enough for any limit on open files. */
-const STATS_AT_ONCE = 64;
 const LISTED = 20;
 
 /** Folder of a corpus' store: one per corpus name and source folder, under the cache. `root` is undefined for `demo`. */
@@ -127,7 +76,7 @@ function checkUtterances({ utterances, name, synthesise }: StoreOptions): void {
       );
     }
     paths.set(id, path);
-    if (path.startsWith(DEMO) && synthesise === undefined) {
+    if (isSynthesised(path) && synthesise === undefined) {
       throw new UsageError(`${path} is synthesised, and no synthesiser was given`, {
         code: 'E_NO_SYNTHESISER',
         cure: 'Pass `synthesise`.',
@@ -136,111 +85,17 @@ function checkUtterances({ utterances, name, synthesise }: StoreOptions): void {
   }
 }
 
-async function makePlan(options: StoreOptions, former?: LoadedIndex): Promise<Plan> {
-  const plan: Plan = { reuse: [], decode: [], bad: [], missing: [], carry: [], restamped: false };
-  const entries = new Map(former?.index.entries.map((entry) => [entry.id, entry]));
-  const knownBad = new Map(former?.index.bad.map((entry) => [entry.id, entry]));
-  const wanted = new Set(options.utterances.map(({ id }) => id));
-  const sources = await mapLimited(options.utterances, (utterance) => look(utterance.path));
-  for (const [i, { id, path }] of options.utterances.entries()) {
-    const source = sources[i]!;
-    const entry = entries.get(id);
-    if (source instanceof AudioError) {
-      plan.missing.push({ id, path, reason: source.reason });
-      continue;
-    }
-    const stamp: SourceStamp = { path, size: source?.size, mtimeMs: source?.mtimeMs };
-    const before = entry ?? knownBad.get(id);
-    if (source === undefined) {
-      const same = entry?.path === path && entry.decoder === synthesiserOf(options);
-      if (same) plan.reuse.push(entry);
-      else plan.decode.push({ id, ...stamp });
-    } else if (before !== undefined && sameStamp(before, stamp)) {
-      if (entry !== undefined) plan.reuse.push(entry);
-      else plan.bad.push(knownBad.get(id)!);
-    } else if (
-      entry !== undefined &&
-      entry.size === stamp.size &&
-      (await sha256OfFile(path)) === entry.fileSha256
-    ) {
-      plan.reuse.push({ ...entry, ...stamp });
-      plan.restamped = true;
-    } else {
-      plan.decode.push({ id, ...stamp });
-    }
-  }
-  const left = (former?.index.entries ?? []).filter(
-    ({ id, path }) => !wanted.has(id) && !path.startsWith(DEMO),
-  );
-  // Only a rewrite drops them, so only before one is it worth asking whether their files still exist.
-  if (plan.decode.length > 0 || plan.restamped) {
-    const found = await mapLimited(left, ({ path }) => look(path));
-    plan.carry = left.filter((entry, i) => {
-      const source = found[i];
-      return (
-        source !== undefined &&
-        !(source instanceof AudioError) &&
-        sameStamp(entry, { path: entry.path, ...source })
-      );
-    });
-  }
-  return plan;
-}
-
-function synthesiserOf({ synthesiser }: StoreOptions): string {
-  return synthesiser ?? 'synth@1';
-}
-
-function sameStamp(a: SourceStamp, b: SourceStamp): boolean {
-  return a.path === b.path && a.size === b.size && a.mtimeMs === b.mtimeMs;
-}
-
-/** A file's size and time; undefined for a demo URI; an error if it is no readable file. */
-async function look(path: string): Promise<Pick<Stats, 'size' | 'mtimeMs'> | AudioError | undefined> {
-  if (path.startsWith(DEMO)) return undefined;
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return { size, mtimeMs };
-  } catch (error) {
-    return unreadable(error);
-  }
-}
-
-async function mapLimited<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  const run = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await map(items[i]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(STATS_AT_ONCE, items.length) }, run));
-  return results;
-}
-
-async function sha256OfFile(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  } catch {
-    return undefined; // Decoding it will say what is wrong.
-  }
-  return hash.digest('hex');
-}
-
-type Outcome =
-  | { entry: Omit<IndexEntry, 'offset'>; samples: Int16Array }
-  | { bad: IndexedBad; transient: boolean };
-
 /** Decodes what the plan asks for and writes a new store, or only a new index, or nothing. */
 async function build(options: StoreOptions, plan: Plan, former?: LoadedIndex): Promise<SampleStore> {
   const { directory, name, signal } = options;
-  const rebuild = { ...plan, decode: [...plan.decode] };
+  const pending = [...plan.decode];
   let writer: PackedWriter | undefined;
   let entries: IndexEntry[] = [...plan.reuse, ...plan.carry];
   const bad: IndexedBad[] = [...plan.bad];
   const passing: BadAudio[] = [...plan.missing];
-  const pool = createDecodePool({ files: rebuild.decode.length, ...options });
+  const pool = createDecodePool({ files: pending.length, ...options });
   try {
-    for await (const outcome of decodeAll(options, rebuild.decode, pool)) {
+    for await (const outcome of decodeAll(options, pending, pool)) {
       if ('bad' in outcome) {
         (outcome.transient ? passing : bad).push(outcome.bad);
         continue;
@@ -251,7 +106,7 @@ async function build(options: StoreOptions, plan: Plan, former?: LoadedIndex): P
         const copied = await copyEntries(writer, entries, former, options);
         entries = copied.entries;
         // Pushed into the list being walked: ranges that lost bits are decoded like new files.
-        rebuild.decode.push(...copied.lost);
+        pending.push(...copied.lost);
       }
       entries.push({ ...outcome.entry, offset: await writer.append(outcome.samples) });
     }
@@ -265,9 +120,14 @@ async function build(options: StoreOptions, plan: Plan, former?: LoadedIndex): P
       writer = undefined;
     }
     if (changed && entries.length > 0) {
-      const file = path.slice(directory.length + 1);
+      const file = basename(path);
       const index = { version: STORE_VERSION, name, sampleRate: SAMPLE_RATE, file, samples, entries, bad };
-      await writeIndex(directory, index);
+      // New stamps alone save a second hashing; a folder that may only be read works without.
+      const optional =
+        samples === former?.index.samples && path === former.path && bad.length === plan.bad.length;
+      await writeIndex(directory, index).catch((error: unknown) => {
+        if (!optional) throw error;
+      });
       if (former !== undefined && former.path !== path) await retire(former.path);
       await sweep(directory, file);
     }
@@ -291,9 +151,9 @@ async function copyEntries(
   entries: readonly IndexEntry[],
   former: LoadedIndex | undefined,
   options: StoreOptions,
-): Promise<{ entries: IndexEntry[]; lost: Plan['decode'] }> {
+): Promise<{ entries: IndexEntry[]; lost: Pending[] }> {
   const kept: IndexEntry[] = [];
-  const lost: Plan['decode'] = [];
+  const lost: Pending[] = [];
   for (const entry of entries) {
     throwIfAborted(options.signal);
     const samples = readEntry(former!.path, entry);
@@ -305,94 +165,6 @@ async function copyEntries(
     }
   }
   return { entries: kept, lost };
-}
-
-/** Decodes in order, a few files ahead of the writer, so that memory holds a few utterances whatever the corpus. */
-async function* decodeAll(
-  options: StoreOptions,
-  items: Plan['decode'],
-  pool: DecodePool,
-): AsyncGenerator<Outcome> {
-  const started = performance.now();
-  const ahead: Promise<Outcome>[] = [];
-  let next = 0;
-  let done = 0;
-  let told = 0;
-  while (done < items.length) {
-    while (next < items.length && ahead.length < pool.size * 3) {
-      const running = decodeOne(options, items[next++]!, pool);
-      running.catch(() => {}); // Met again below; here only so that an abort leaves no unhandled rejection.
-      ahead.push(running);
-    }
-    throwIfAborted(options.signal);
-    const outcome = await ahead.shift()!;
-    done++;
-    const seconds = (performance.now() - started) / 1000;
-    if (seconds - told >= 0.1 || done === items.length) {
-      told = seconds;
-      const etaSeconds = (seconds / done) * (items.length - done);
-      const file = items[done - 1]!.path;
-      options.onProgress?.({ type: 'decode', done, total: items.length, seconds, etaSeconds, file });
-    }
-    yield outcome;
-  }
-}
-
-async function decodeOne(
-  options: StoreOptions,
-  item: Plan['decode'][number],
-  pool: DecodePool,
-): Promise<Outcome> {
-  const { id, ...stamp } = item;
-  try {
-    const file = stamp.path.startsWith(DEMO)
-      ? await synthesise(options, stamp.path)
-      : await pool.decode(stamp.path);
-    const { samples, warnings, decoder, fileSha256 } = file;
-    const samplesSha256 = sha256OfSamples(samples);
-    const entry = {
-      id,
-      ...stamp,
-      length: samples.length,
-      fileSha256: fileSha256 ?? samplesSha256,
-      samplesSha256,
-      decoder,
-      ...level(samples),
-      ...(warnings.length > 0 ? { warnings } : {}),
-    };
-    return { entry, samples };
-  } catch (error) {
-    if (!(error instanceof AudioError)) throw error;
-    return {
-      bad: { id, ...stamp, reason: error.cure ? `${error.reason}. ${error.cure}` : error.reason },
-      transient: error.transient,
-    };
-  }
-}
-
-async function synthesise(options: StoreOptions, path: string) {
-  // The synthesiser holds the thread; signals and timers get theirs between two utterances.
-  await new Promise((resume) => setImmediate(resume));
-  const int16 = options.synthesise!(path);
-  const floats = Float32Array.from(int16, (sample) => sample / 32768);
-  const { samples, warnings } = toStoreFormat({ samples: floats, sampleRate: SAMPLE_RATE, warnings: [] });
-  return { samples, warnings, decoder: synthesiserOf(options), fileSha256: undefined };
-}
-
-function sha256OfSamples(samples: Int16Array): string {
-  return createHash('sha256').update(littleEndian(samples)).digest('hex');
-}
-
-/** Peak and root mean square, of full scale. */
-function level(samples: Int16Array): { peak: number; rms: number } {
-  let peak = 0;
-  let energy = 0;
-  for (const sample of samples) {
-    const magnitude = Math.abs(sample);
-    if (magnitude > peak) peak = magnitude;
-    energy += magnitude * magnitude;
-  }
-  return { peak: peak / 32768, rms: Math.sqrt(energy / samples.length) / 32768 };
 }
 
 function result(
@@ -428,8 +200,4 @@ function result(
     ordered.set(id, rest);
   }
   return { path, samples, entries: ordered, bad: files };
-}
-
-function throwIfAborted(signal?: AbortSignal): void {
-  if (signal?.aborted) throw new InterruptedError('Decoding was stopped', { code: 'E_INTERRUPTED' });
 }

@@ -49,7 +49,8 @@ export async function decodeWithWasm(format: WasmFormat, bytes: Uint8Array): Pro
     );
   }
   const { channelData, samplesDecoded, sampleRate, errors } = decoded;
-  const channels = channelData.map((channel) => channel.subarray(0, samplesDecoded));
+  const length = format === 'ogg-opus' ? opusLength(bytes, samplesDecoded) : samplesDecoded;
+  const channels = channelData.map((channel) => channel.subarray(0, length));
   const trouble = errors[0]?.message;
   const warnings: string[] = [];
   if (channels.length === 0 || samplesDecoded === 0) {
@@ -61,18 +62,25 @@ export async function decodeWithWasm(format: WasmFormat, bytes: Uint8Array): Pro
   return { samples: mixDown(channels), sampleRate, warnings };
 }
 
-async function runDecoder(format: WasmFormat, bytes: Uint8Array): Promise<Decoded> {
+/** One at a time: the work is synchronous anyway, and `console.error` is swapped meanwhile. */
+let turn: Promise<unknown> = Promise.resolve();
+
+function runDecoder(format: WasmFormat, bytes: Uint8Array): Promise<Decoded> {
+  const mine = turn.then(() => decodeQuietly(format, bytes));
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+async function decodeQuietly(format: WasmFormat, bytes: Uint8Array): Promise<Decoded> {
   const decoder = await createDecoder(format);
   await decoder.ready;
   // The decoders print what they also return in `errors`; standard error belongs to the progress line.
   const { error: print } = console;
-  console.error = () => {};
+  console.error = (...words: unknown[]) => {
+    if (!/libopus|libvorbis|mpg123|wasm-audio-decoders/.test(String(words[0]))) print(...words);
+  };
   try {
-    const result = decoder.decodeFile ? decoder.decodeFile(bytes) : decoder.decode(bytes);
-    // All decoding has run by now; what is awaited is only the instance being made new.
-    console.error = print;
-    const { channelData, samplesDecoded, sampleRate, errors } = await result;
-    return { channelData, samplesDecoded, sampleRate, errors };
+    return await (decoder.decodeFile ? decoder.decodeFile(bytes) : decoder.decode(bytes));
   } finally {
     console.error = print;
     await decoder.ready;
@@ -100,4 +108,19 @@ async function createDecoder(format: WasmFormat): Promise<Decoder> {
 
 function damaged(reason: string, cause?: unknown): AudioError {
   return new AudioError(reason, { code: 'E_AUDIO_DAMAGED', cure: 'Copy or download the file again.', cause });
+}
+
+/**
+ * Samples of an Opus stream by RFC 7845: the last page's position less the pre-skip. The decoder cuts the end by the
+ * position alone, and so leaves as many samples of padding as the pre-skip has; chained and cut streams, whose
+ * positions say something else, keep what was decoded.
+ */
+function opusLength(bytes: Uint8Array, decoded: number): number {
+  const stream = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const head = stream.indexOf('OpusHead');
+  const page = stream.lastIndexOf('OggS');
+  if (head < 0 || head + 12 > stream.length || page < 0 || page + 14 > stream.length) return decoded;
+  const preSkip = stream.readUInt16LE(head + 10);
+  const length = Number(stream.readBigInt64LE(page + 6)) - preSkip;
+  return length > 0 && length < decoded && decoded - length <= preSkip ? length : decoded;
 }
