@@ -152,7 +152,8 @@ export function toStoreFormat(audio: DecodedAudio): { samples: Int16Array<ArrayB
     );
   }
   let notFinite = 0;
-  for (const sample of audio.samples) if (!Number.isFinite(sample)) notFinite++;
+  // NaN and the infinities are the values that do not vanish when subtracted from themselves.
+  for (const sample of audio.samples) if (sample - sample !== 0) notFinite++;
   if (notFinite > 0) {
     throw new AudioError(
       `${notFinite} of its ${audio.samples.length} samples are not numbers (NaN or infinite)`,

@@ -90,7 +90,7 @@ function level(samples: Int16Array): { peak: number; rms: number } {
   let peak = 0;
   let energy = 0;
   for (const sample of samples) {
-    const magnitude = Math.abs(sample);
+    const magnitude = sample < 0 ? -sample : sample;
     if (magnitude > peak) peak = magnitude;
     energy += magnitude * magnitude;
   }

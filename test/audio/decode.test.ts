@@ -21,11 +21,12 @@ function write(name: string, bytes: Uint8Array | string): string {
 }
 
 /** Largest cross-correlation coefficient's lag, and the coefficient: lossy codecs keep the wave, not the bits. */
-function align(a: Int16Array, b: Int16Array, reach = 200): { lag: number; correlation: number } {
+function align(a: Int16Array, b: Int16Array, reach = 50): { lag: number; correlation: number } {
   let best = { lag: 0, correlation: -1 };
+  const end = Math.min(a.length, b.length) - reach;
   for (let lag = -reach; lag <= reach; lag++) {
     let [ab, aa, bb] = [0, 0, 0];
-    for (let i = reach; i < Math.min(a.length, b.length) - reach; i++) {
+    for (let i = reach; i < end; i++) {
       const [x, y] = [a[i]!, b[i + lag]!];
       ab += x * y;
       aa += x * x;
