@@ -157,25 +157,35 @@ function findings(
         `(${finished.map((fold) => fold.fold).join(', ')}): its mean is no result of the whole protocol.`,
     );
   }
-  for (const [i, fold] of folds.entries()) {
-    const name = seeds.length > 1 ? `Fold ${fold.fold} of seed ${fold.seed}` : `Fold ${fold.fold}`;
-    if (fold.selected.ua === null) {
-      const missing = input.classes.filter((_, c) =>
-        fold.selected.confusion[c]!.every((count) => count === 0),
-      );
-      found.push(
-        `${name} holds out no utterance of ${missing.join(', ')}: it has no UA, nor has the mean over folds. ` +
-          'The pooled UA stands in its place.',
-      );
-    }
+  const name = (fold: FoldReport) =>
+    seeds.length > 1 ? `fold ${fold.fold} of seed ${fold.seed}` : `fold ${fold.fold}`;
+  const lacking = folds.filter((fold) => fold.selected.ua === null);
+  if (lacking.length > 0) {
+    const missing = (fold: FoldReport) =>
+      input.classes.filter((_, c) => fold.selected.confusion[c]!.every((count) => count === 0));
+    const listed = enumerate(lacking.map((fold) => `${name(fold)} has no ${missing(fold).join(', ')}`));
+    found.push(
+      `UA is not defined for a test fold that lacks a class (${listed}), nor is its mean over folds. ` +
+        'The pooled UA stands in its place.',
+    );
+  }
+  const byWa = folds.filter((_, i) => {
     const { epochs } = results[i]!;
-    if (epochs.length > 0 && selectionBasis(epochs, 'selected') === 'wa') {
-      found.push(
-        `${name}: its validation part lacks a class and so has no UA; its epoch was chosen by validation WA.`,
-      );
-    }
+    return epochs.length > 0 && selectionBasis(epochs, 'selected') === 'wa';
+  });
+  if (byWa.length > 0) {
+    found.push(
+      `A validation part lacks a class and so has no UA (${enumerate(byWa.map(name))}): the epoch was chosen by ` +
+        'validation WA there.',
+    );
   }
   return found;
+}
+
+/** The first few of a list, and how many more: a protocol of many folds must not flood the page. */
+function enumerate(items: readonly string[]): string {
+  const shown = items.slice(0, 6).join('; ');
+  return items.length > 6 ? `${shown}; and ${items.length - 6} more` : shown;
 }
 
 function refuse(message: string, cure: string): DataError {

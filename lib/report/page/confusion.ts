@@ -25,7 +25,8 @@ function matrix(report: RunReport, selection: Selection): Markup {
     const { support, recall, precision, f1 } = per[t]!;
     const cells = confusion[t]!.map((count, p) => {
       const share = support === 0 ? 0 : count / support;
-      const tone = share > 0.5 ? 'strong' : '';
+      // Where the text must turn over to stay readable differs between the light and the dark scheme.
+      const tone = share > 0.85 ? 'strong' : share > 0.68 ? 'mid' : '';
       const about = `${count} of ${support} ${name} taken for ${classes[p]} (${percent(share)} %)`;
       return html`<td class="cell ${tone} ${t === p ? 'right' : ''} ${count === 0 ? 'zero' : ''}" style="--share:${share.toFixed(3)}" title="${about}">${count}</td>`;
     });

@@ -44,12 +44,12 @@ export function curvesSection(report: RunReport, epochs: readonly EpochLine[]): 
     ...used.map(({ title, name }) => ({ title: `training, ${title}`, kind: name })),
     ...(validated ? [{ title: 'validation', kind: 'validation' }] : []),
     { title: 'test', kind: 'test' },
-    { title: 'training, augmented', kind: 'training' },
+    { title: 'training (WA)', kind: 'training' },
   ];
   return html`
 <section class="curves">
   <h2>Learning curves</h2>
-  <p class="note">Training losses are as they enter the total, each scaled to about 0 to 1; the validation loss is the plain KL in nats, on its own scale of what a guess costs (ln ${report.classes.length} = ${Math.log(report.classes.length).toFixed(2)}). Accuracy in training is on mixed and augmented audio.</p>
+  <p class="note">Training losses are as they enter the total, each scaled to about 0 to 1.${validated && ` The validation loss is the plain KL in nats; a guess costs ln ${report.classes.length} = ${Math.log(report.classes.length).toFixed(2)}.`} Training WA is on mixed and augmented audio.</p>
   <p class="legend" aria-hidden="true">${legend.map(({ title, kind }) => html`<span><svg viewBox="0 0 26 8"><line class="line ${kind}" x1="1" x2="25" y1="4" y2="4"/></svg>${title}</span>`)}<span><svg viewBox="0 0 26 8"><path class="flag selected" d="M9,0h8l-4,8z"/></svg>${selectionName(report, 'selected').toLowerCase()}</span><span><svg viewBox="0 0 26 8"><path class="flag bestOnTest" d="M9,0h8l-4,8z"/></svg>best on test</span></p>
   ${figures.slice(0, SHOWN)}
   ${figures.length > SHOWN && html`<details><summary>${figures.length - SHOWN} more folds</summary>${figures.slice(SHOWN)}</details>`}
@@ -86,7 +86,7 @@ function foldCurves(
   ];
   const top = Math.max(...losses.flatMap(({ values }) => values.map((v) => (Number.isFinite(v) ? v! : 0))));
   const id = `curve-${fold.seed}-${fold.fold}`;
-  return html`<figure class="pair"><figcaption>${name} <small>epoch ${fold.selected.epoch} selected${report.validation === 'none' ? '' : ' on validation'}, ${fold.bestOnTest.epoch} best on test</small></figcaption><div class="columns">${plot(
+  return html`<figure class="pair"><figcaption>${name} <small>${report.validation === 'none' ? `last epoch ${fold.selected.epoch}` : `epoch ${fold.selected.epoch} selected on validation`}, ${fold.bestOnTest.epoch} best on test</small></figcaption><div class="columns">${plot(
     `${id}-loss`,
     `${name}: loss`,
     'loss',

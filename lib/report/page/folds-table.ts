@@ -1,5 +1,5 @@
 /** One row a fold. */
-import { percent, percentSpread } from '../format.js';
+import { DASH, percent, percentSpread } from '../format.js';
 import type { FoldReport, RunReport } from '../types.js';
 import { meanOver, selectionName } from './headline.js';
 import { html, type Markup } from './html.js';
@@ -18,6 +18,7 @@ export function foldsTable(report: RunReport): Markup {
     <tbody>${report.folds.map((fold) => row(fold, seeds))}</tbody>
     <tfoot><tr><th scope="row" colspan="${seeds ? 3 : 2}">${meanOver(report)}</th><td class="gap"></td><td class="key">${percentSpread(selected.ua)}</td><td>${percentSpread(selected.wa)}</td><td>${percentSpread(selected.mf1)}</td><td>${percentSpread(selected.wf1)}</td><td class="gap"></td><td>${percentSpread(bestOnTest.ua)}</td><td>${percentSpread(bestOnTest.wa)}</td></tr></tfoot>
   </table></div>
+  ${report.folds.some((fold) => fold.selected.ua === null) && html`<p class="note">${DASH} UA is not defined where a test fold lacks a class of the corpus.</p>`}
 </section>`;
 }
 

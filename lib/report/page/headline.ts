@@ -38,7 +38,7 @@ export function headline(report: RunReport): Markup {
   return html`
 <section class="headline" aria-label="Result">
   ${cards(report)}
-  ${foldStrip(report)}
+  ${report.folds.some((fold) => fold.selected.ua !== null) && foldStrip(report)}
   <div class="scroll"><table class="figures">
     <thead>
       <tr><td rowspan="2"></td><th colspan="4" scope="colgroup">${meanOver(report)}, ± standard deviation</th><th colspan="4" scope="colgroup" class="gap">all ${report.pooled.selected.n} predictions pooled</th></tr>
@@ -125,7 +125,7 @@ function foldStrip(report: RunReport): Markup {
     [
       ...axis,
       mark(chance, 'chance', 'middle'),
-      ...(target && target.ua !== null ? [mark(target.ua, 'paper', 'middle')] : []),
+      ...(target && target.ua !== null ? [mark(target.ua, "paper's target", 'middle')] : []),
       ...dots,
     ],
   );

@@ -19,10 +19,11 @@ export function speakersSection(report: RunReport, predictions: readonly Predict
   if (rows.length < 2) return null;
   const mean = rows.reduce((sum, row) => sum + row.recall, 0) / rows.length;
   const lowest = rows.reduce((low, row) => (row.recall < low.recall ? row : low));
+  const highest = rows.reduce((high, row) => (row.recall > high.recall ? row : high));
   return html`
 <section>
   <h2>Speakers</h2>
-  <p class="note">Mean recall of each held-out speaker over the emotions they speak. Between ${percent(lowest.recall)} % (${lowest.speaker}) and ${percent(Math.max(...rows.map((row) => row.recall)))} %; dotted: their mean, ${percent(mean)} %.</p>
+  <p class="note">Mean recall of each held-out speaker over the emotions they speak. Lowest: ${percent(lowest.recall)} % (${lowest.speaker}); highest: ${percent(highest.recall)} % (${highest.speaker}); dotted: their mean, ${percent(mean)} %. Tones alternate from fold to fold.</p>
   ${rows.length > 40 ? html`<details><summary>All ${rows.length} speakers</summary>${bars(rows, mean)}</details>` : bars(rows, mean)}
 </section>`;
 }
@@ -72,7 +73,7 @@ function column(rows: readonly SpeakerRow[], mean: number, slots: number, index:
     const y = 4 + i * 20;
     const name = row.speaker.length > 14 ? `${row.speaker.slice(0, 13)}\u2026` : row.speaker;
     // Folds alternate in tone, so that one sees which speakers were held out together.
-    return html`<g><title>${row.speaker}, fold ${row.fold}: ${percent(row.recall)} % of ${row.n} utterances</title><text class="label" x="110" y="${y + 14}" text-anchor="end">${name}</text><rect class="bar ${row.fold % 2 === 0 ? 'even' : 'odd'}" x="${x(0)}" y="${y + 3}" width="${x(row.recall) - x(0)}" height="14" rx="2"/><text class="value" x="${x(row.recall) + 6}" y="${y + 14}">${percent(row.recall)}</text></g>`;
+    return html`<g><title>${row.speaker}, fold ${row.fold}: ${percent(row.recall)} % of ${row.n} utterances</title><text class="label" x="110" y="${y + 14}" text-anchor="end">${name}</text><rect class="bar ${row.fold % 2 === 0 ? 'light' : ''}" x="${x(0)}" y="${y + 3}" width="${x(row.recall) - x(0)}" height="14" rx="2"/><text class="value" x="${x(row.recall) + 6}" y="${y + 14}">${percent(row.recall)}</text></g>`;
   });
   return chart(
     {
@@ -84,8 +85,8 @@ function column(rows: readonly SpeakerRow[], mean: number, slots: number, index:
     },
     [
       ...axis,
-      ...content,
       html`<line class="mark dotted" x1="${x(mean)}" x2="${x(mean)}" y1="2" y2="${slots * 20 + 4}"/>`,
+      ...content,
     ],
   );
 }

@@ -4,7 +4,7 @@ import type { SpotlightExample } from '../types.js';
 import { html, type Markup } from './html.js';
 import { chart, round, scale, ticks } from './svg.js';
 
-const WIDTH = 420;
+const WIDTH = 310;
 const HEIGHT = 132;
 const MIDDLE = 62;
 const REACH = 50;
@@ -16,7 +16,7 @@ export function spotlightsSection(examples: readonly SpotlightExample[]): Markup
   const wrong = examples.filter((example) => example.label !== example.predicted);
   const group = (title: string, some: readonly SpotlightExample[], first: number) =>
     some.length > 0 &&
-    html`<h3>${title}</h3><div class="columns">${some.map((example, i) => spotlight(example, first + i))}</div>`;
+    html`<h3>${title}</h3><div class="spots">${some.map((example, i) => spotlight(example, first + i))}</div>`;
   return html`
 <section>
   <h2>Spotlights</h2>
@@ -43,13 +43,13 @@ function drawing(example: SpotlightExample, index: number): Markup {
   // Full height is the heaviest frame, or four times the even weight where no frame stands out: flat must look flat.
   const even = weights.length > 0 ? 1 / weights.length : 0;
   const y = scale(0, Math.max(most, 4 * even), BASE, MIDDLE - REACH);
-  const times = ticks(0, duration, 6).map(
+  const times = ticks(0, duration, 5).map(
     (t) =>
       html`<line class="grid" x1="${x(t)}" x2="${x(t)}" y1="${BASE}" y2="${BASE + 4}"/><text class="tick" x="${x(t)}" y="${HEIGHT - 3}" text-anchor="${t === 0 ? 'start' : x(t) > WIDTH - 14 ? 'end' : 'middle'}">${t}${t === 0 ? ' s' : ''}</text>`,
   );
   const weightLayer =
     weights.length > 0
-      ? html`<path class="weight" d="${areaPath(weights, duration, x, y)}"/><line class="even" x1="4" x2="${WIDTH - 4}" y1="${y(even)}" y2="${y(even)}"/>`
+      ? html`<path class="weight" d="${areaPath(weights, duration, x, y)}"/><line class="level" x1="4" x2="${WIDTH - 4}" y1="${y(even)}" y2="${y(even)}"/>`
       : null;
   return chart(
     {

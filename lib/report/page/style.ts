@@ -5,10 +5,10 @@
 export const STYLE = `
 :root{--ink:#1c2024;--soft:#5a646e;--faint:#8b959e;--ground:#fff;--raised:#f5f6f8;--rule:#dfe3e8;--grid:#e6e9ed;
 --blue:#0072b2;--vermillion:#c8500a;--green:#00805f;--purple:#a8508a;--sky:#3a94c8;--amber:#b87700;--grey:#6b747d;
---heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff}
+--heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff;--on-mid:var(--ink)}
 @media (prefers-color-scheme:dark){:root{--ink:#e7eaee;--soft:#a8b1ba;--faint:#7d8790;--ground:#14171b;--raised:#1d2126;
 --rule:#323840;--grid:#2a2f36;--blue:#5ab4ea;--vermillion:#ff8a4c;--green:#2fc79b;--purple:#e29ac6;--sky:#9ad4f5;
---amber:#eeb23c;--grey:#98a2ac;--heat:64,160,220;--wave:#4a525b;--warn:#2d2612;--warn-edge:#c99a1d;--on-strong:#06131c}}
+--amber:#eeb23c;--grey:#98a2ac;--heat:64,160,220;--wave:#4a525b;--warn:#2d2612;--warn-edge:#c99a1d;--on-strong:#06131c;--on-mid:#06131c}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0 auto;max-width:1000px;padding:2.2rem 1.4rem 4rem;background:var(--ground);color:var(--ink);
@@ -35,13 +35,13 @@ table{border-collapse:collapse;font-size:.9rem}
 th,td{padding:.34rem .6rem;text-align:right;white-space:nowrap;vertical-align:baseline}
 thead th{color:var(--soft);font-weight:500;font-size:.82rem}
 th[scope=row]{text-align:left;font-weight:500}
-.figures{width:100%}.figures th:first-child{text-align:left}
+.figures{width:100%}.figures tbody th:first-child,.figures tfoot th:first-child,.figures thead tr:first-child th:first-child{text-align:left}
 .figures thead tr:last-child th{border-bottom:1px solid var(--rule)}
 .figures thead th[rowspan]{vertical-align:bottom;border-bottom:1px solid var(--rule)}
 .figures th[colspan]{text-align:center}
 .figures tfoot th,.figures tfoot td{border-top:1px solid var(--rule);font-weight:600}
 .figures tbody tr:nth-child(even):not(.target){background:var(--raised)}
-.headline .figures tbody tr{background:none}
+.headline .figures tbody tr.bestOnTest{background:none}
 .figures .gap{padding-left:1.5rem}
 .key{font-weight:650}
 .headline tr.selected{font-size:1rem}.headline tr.bestOnTest,.headline tr.target{color:var(--soft)}
@@ -50,24 +50,25 @@ th[scope=row]{text-align:left;font-weight:500}
 abbr{text-decoration:none;cursor:help}
 .chart{display:block;width:100%;height:auto;overflow:visible;font-size:11.5px}
 .chart.strip{margin:.6rem 0 1rem}
-.chart text{fill:var(--ink)}.chart .tick{fill:var(--faint);font-size:10.5px}.chart .label{fill:var(--soft)}.chart .value{fill:var(--soft);font-size:10.5px}
+.chart text{fill:var(--ink)}.chart .tick{fill:var(--faint);font-size:10.5px}.chart .label{fill:var(--soft)}.chart .value{fill:var(--soft);font-size:10.5px;paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
 .grid{stroke:var(--grid);stroke-width:1}
 .mark{stroke:var(--faint);stroke-width:1;stroke-dasharray:3 3}.dotted{stroke-dasharray:1 3;stroke-width:1.6}
 .band{stroke-width:10;opacity:.2}.mean{stroke-width:3}
 .band.selected,.mean.selected{stroke:var(--blue)}.band.bestOnTest,.mean.bestOnTest{stroke:var(--vermillion)}
 .fold{stroke:var(--ground);stroke-width:1.2}.fold.selected{fill:var(--blue)}.fold.bestOnTest{fill:none;stroke:var(--vermillion);stroke-width:1.6}
-.bar.odd{fill:var(--blue)}.bar.even{fill:var(--sky)}
+.bar{fill:var(--blue)}.bar.light{fill:var(--sky)}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
-.line.total{stroke:var(--ink);stroke-width:2.2}.line.kl{stroke:var(--sky);stroke-dasharray:6 3}.line.focal{stroke:var(--purple);stroke-dasharray:1 4;stroke-width:2.4}
+.line.total{stroke:var(--ink);stroke-width:2.2}.line.kl{stroke:var(--green);stroke-dasharray:6 3}.line.focal{stroke:var(--purple);stroke-dasharray:1 4;stroke-width:2.4}
 .line.center{stroke:var(--amber);stroke-dasharray:8 3 2 3}.line.supcon{stroke:var(--grey);stroke-dasharray:3 3}
 .line.validation{stroke:var(--blue)}.line.test{stroke:var(--vermillion);stroke-dasharray:5 3}.line.training{stroke:var(--faint);stroke-width:1.3}
-.dot.total{fill:var(--ink)}.dot.kl{fill:var(--sky)}.dot.focal{fill:var(--purple)}.dot.center{fill:var(--amber)}.dot.supcon{fill:var(--grey)}
+.dot.total{fill:var(--ink)}.dot.kl{fill:var(--green)}.dot.focal{fill:var(--purple)}.dot.center{fill:var(--amber)}.dot.supcon{fill:var(--grey)}
 .dot.validation{fill:var(--blue)}.dot.test{fill:var(--vermillion)}.dot.training{fill:var(--faint)}
 line.flag{stroke-width:1;opacity:.55}line.flag.bestOnTest{stroke-dasharray:3 3}
 .flag.selected{stroke:var(--blue);fill:var(--blue)}.flag.bestOnTest{stroke:var(--vermillion)}path.flag.bestOnTest{fill:var(--ground)}
 .wave{fill:var(--wave)}.weight{fill:var(--vermillion);fill-opacity:.28;stroke:var(--vermillion);stroke-width:1.4;stroke-linejoin:round}
-.even{stroke:var(--ink);stroke-width:1;stroke-dasharray:4 3;opacity:.6}
+.level{stroke:var(--ink);stroke-width:1;stroke-dasharray:4 3;opacity:.6}
 .columns{display:grid;grid-template-columns:1fr 1fr;gap:1rem 1.8rem;align-items:start}
+.spots{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:1.2rem 1.6rem}
 figure{margin:0}figcaption{font-size:.9rem;margin:0 0 .4rem}.pair{margin:1.3rem 0}.pair figcaption{font-weight:600}
 .spot figcaption small{display:block;overflow-wrap:anywhere}
 .badge{display:inline-block;width:1.3em;height:1.3em;line-height:1.3em;border-radius:50%;text-align:center;color:var(--ground);font-size:.8em}
@@ -80,7 +81,7 @@ figure{margin:0}figcaption{font-size:.9rem;margin:0 0 .4rem}.pair{margin:1.3rem 
 .confusion .axis th{padding-bottom:0;text-align:center}.confusion .corner{text-align:left}
 .cell{width:3.1rem;min-width:2.5rem;text-align:center;border:2px solid var(--ground);background:rgba(var(--heat),calc(.03 + .97*var(--share)));
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.cell.strong{color:var(--on-strong)}.cell.zero{color:var(--faint)}.cell.right{font-weight:650}
+.cell.mid{color:var(--on-mid)}.cell.strong{color:var(--on-strong)}.cell.zero{color:var(--faint)}.cell.right{font-weight:650}
 .confusion .gap{padding-left:1.2rem}
 details{margin:.8rem 0}summary{cursor:pointer;color:var(--blue);font-size:.92rem;padding:.2rem 0}
 pre{background:var(--raised);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
@@ -89,9 +90,9 @@ pre{background:var(--raised);border-radius:8px;padding:.8rem 1rem;overflow-x:aut
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:680px){body{padding:1.3rem .9rem 3rem}.cards,.columns{grid-template-columns:1fr}.cards{gap:.5rem}
 h1{font-size:1.6rem}.figures th,.figures td{padding:.34rem .4rem}.figures .gap{padding-left:.9rem}
-.cell{width:2.3rem;min-width:2.3rem}.confusion th,.confusion td{padding:.28rem .3rem}.chart.strip{font-size:17px}.chart.strip .tick{font-size:16px}}
+.cell{width:2.3rem;min-width:2.3rem}.confusion th,.confusion td{padding:.28rem .3rem}.chart.strip{font-size:15px}.chart.strip .tick{font-size:15px}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}
-h2{margin-top:1.6rem;break-after:avoid}h3,figcaption,.legend{break-after:avoid}
+h2{margin-top:1.6rem;break-after:avoid}h3,figcaption,.legend,.note{break-after:avoid}.curves{break-before:page}.spots{grid-template-columns:repeat(3,1fr)}
 figure,.cards,table,.chart{break-inside:avoid}.scroll{overflow:visible}.card,.bar,.badge,.warnings,.synthetic,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .config{display:none}a{color:inherit}}
 `;

@@ -26,7 +26,7 @@ export function ticks(from: number, to: number, wanted: number): number[] {
   const rough = (to - from) / Math.max(1, wanted);
   if (!(rough > 0)) return [from];
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10);
   const found: number[] = [];
   for (let k = Math.ceil(from / step); k * step <= to * (1 + 1e-9); ++k) {
     found.push(Number((k * step).toPrecision(12)));
