@@ -56,9 +56,9 @@ export async function decodeWithWasm(format: WasmFormat, bytes: Uint8Array): Pro
   if (channels.length === 0 || samplesDecoded === 0) {
     throw damaged(`no ${format} audio could be decoded from it${trouble ? ` (${trouble})` : ''}`);
   }
-  if (trouble !== undefined) {
-    warnings.push(`the ${format} decoder skipped damaged parts: ${trouble}`);
-  }
+  if (trouble !== undefined) warnings.push(`the ${format} decoder skipped damaged parts: ${trouble}`);
+  const cut = format === 'mp3' ? mp3IsCut(bytes, length) : oggIsCut(bytes);
+  if (cut) warnings.push(`truncated: the ${format} stream does not reach its own end`);
   return { samples: mixDown(channels), sampleRate, warnings };
 }
 
@@ -123,4 +123,32 @@ function opusLength(bytes: Uint8Array, decoded: number): number {
   const preSkip = stream.readUInt16LE(head + 10);
   const length = Number(stream.readBigInt64LE(page + 6)) - preSkip;
   return length > 0 && length < decoded && decoded - length <= preSkip ? length : decoded;
+}
+
+/** Whether an Ogg file lacks the page marked as the stream's last, or a part of it. */
+function oggIsCut(bytes: Uint8Array): boolean {
+  const stream = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const page = stream.lastIndexOf('OggS');
+  if (page < 0 || page + 27 > stream.length || (stream[page + 5]! & 4) === 0) return true;
+  const segments = stream[page + 26]!;
+  let end = page + 27 + segments;
+  for (let i = 0; i < segments; i++) end += stream[page + 27 + i] ?? 0;
+  return end > stream.length;
+}
+
+/** Samples that gapless decoding may take off both ends: the encoder's delay and its padding. */
+const MP3_DELAY = 3_000;
+
+/** Whether fewer samples came out than the encoder's Xing or Info frame, if there is one, counts frames. */
+function mp3IsCut(bytes: Uint8Array, decoded: number): boolean {
+  const stream = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const name of ['Xing', 'Info']) {
+    const at = stream.indexOf(name);
+    // The lowest flag says that the count of frames follows; a tag may hold the word by chance, hence both checks.
+    if (at < 0 || at + 12 > stream.length || stream.readUInt32BE(at + 4) > 15 || (stream[at + 7]! & 1) === 0)
+      continue;
+    // 576 samples a frame is the least that any layer III stream has.
+    return stream.readUInt32BE(at + 8) * 576 > decoded + MP3_DELAY;
+  }
+  return false;
 }

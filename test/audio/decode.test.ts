@@ -77,6 +77,16 @@ describe('decoders', () => {
     expect(correlation).toBeGreaterThan(floor);
   });
 
+  test.each([
+    ['sweep.mp3', 0.4],
+    ['sweep.opus.ogg', 0.6],
+  ])('%s cut short gives what is there, with a warning', async (name, part) => {
+    const bytes = readFileSync(fixture(name));
+    const { samples, warnings } = await decodeBuffer(bytes.subarray(0, Math.floor(bytes.length * part)));
+    expect(samples.length).toBeLessThan(9000);
+    expect(warnings).toContainEqual(expect.stringMatching(/^truncated: /));
+  });
+
   test('content decides, not the extension', async () => {
     const path = write('mp3.wav', readFileSync(fixture('sweep.mp3')));
     expect((await decodeFile(path)).decoder).toBe('mpg123-wasm@1');
