@@ -94,7 +94,7 @@ const SCATTER: Style = {
   breath: 0.35,
   formants: 0.015,
 };
-const HABIT = 0.5;
+const HABIT = 0.35;
 
 const DIMENSIONS = Object.keys(SCATTER) as (keyof Style)[];
 
