@@ -96,7 +96,7 @@ export async function probeAddon(
   } else {
     const error = child.stderr
       .split('\n')
-      .find((text) => /Error|error while loading|cannot open/.test(text))
+      .find((text) => /error/i.test(text))
       ?.trim();
     const how = child.timedOut
       ? `it gave no answer within ${PROBE_MS / 1000} s`
