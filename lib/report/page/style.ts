@@ -3,7 +3,7 @@
  * lighter on a dark ground; every series also has dashes of its own, for print and for those who see no colour.
  */
 export const STYLE = `
-:root{--ink:#1c2024;--soft:#5a646e;--faint:#8b959e;--ground:#fff;--raised:#f5f6f8;--rule:#dfe3e8;--grid:#e6e9ed;
+:root{--ink:#1c2024;--soft:#5a646e;--faint:#6f7983;--ground:#fff;--raised:#f5f6f8;--rule:#dfe3e8;--grid:#e6e9ed;
 --blue:#0072b2;--vermillion:#c8500a;--green:#00805f;--purple:#a8508a;--sky:#3a94c8;--amber:#b87700;--grey:#6b747d;
 --heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff;--on-mid:var(--ink)}
 @media (prefers-color-scheme:dark){:root{--ink:#e7eaee;--soft:#a8b1ba;--faint:#7d8790;--ground:#14171b;--raised:#1d2126;
@@ -86,13 +86,13 @@ print-color-adjust:exact;-webkit-print-color-adjust:exact}
 details{margin:.8rem 0}summary{cursor:pointer;color:var(--blue);font-size:.92rem;padding:.2rem 0}
 pre{background:var(--raised);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .command{white-space:pre-wrap;overflow-wrap:anywhere}
-.environment th{color:var(--soft);font-weight:400;padding-left:0}.environment td{text-align:left;white-space:normal;overflow-wrap:anywhere}
+.environment th{color:var(--soft);font-weight:400;padding-left:0}.environment th,.environment td{padding-top:.12rem;padding-bottom:.12rem}.environment td{text-align:left;white-space:normal;overflow-wrap:anywhere}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:680px){body{padding:1.3rem .9rem 3rem}.cards,.columns{grid-template-columns:1fr}.cards{gap:.5rem}
 h1{font-size:1.6rem}.figures th,.figures td{padding:.34rem .4rem}.figures .gap{padding-left:.9rem}
 .cell{width:2.3rem;min-width:2.3rem}.confusion th,.confusion td{padding:.28rem .3rem}.chart.strip{font-size:15px}.chart.strip .tick{font-size:15px}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}
 h2{margin-top:1.6rem;break-after:avoid}h3,figcaption,.legend,.note{break-after:avoid}.curves{break-before:page}.spots{grid-template-columns:repeat(3,1fr)}
-figure,.cards,table,.chart{break-inside:avoid}.scroll{overflow:visible}.card,.bar,.badge,.warnings,.synthetic,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+figure,.cards,table,.chart,.note{break-inside:avoid}.scroll{overflow:visible}.card,.bar,.badge,.warnings,.synthetic,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .config{display:none}a{color:inherit}}
 `;
