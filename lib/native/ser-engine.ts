@@ -12,14 +12,11 @@ import type {
   StartOptions,
   TrainerConfig,
 } from '../../bindings.js';
-import { RuntimeError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { eachFloats, float32, floats, int32, uint8 } from './arrays.js';
 import { type CallOptions, Calls } from './calls.js';
 import { captureCallSite, toSerError } from './failure.js';
 import { NativeModel, NativeStore, NativeTrainer } from './handles.js';
-
-/** The contract in bindings.d.ts that this code is written against. */
-export const ADDON_API = 1;
 
 /** The engine thread of this env, shared by every `SerEngine` in it. */
 interface Shared {
@@ -154,16 +151,6 @@ export class SerEngine implements AsyncDisposable {
  * @throws UsageError where the engine of this env runs with other options than those asked for (`E_ENGINE_OPTIONS`)
  */
 export function startEngine(addon: Addon, options: Partial<StartOptions>, defaults: StartOptions): SerEngine {
-  const { api } = addon.buildInfo();
-  if (api !== ADDON_API) {
-    throw new RuntimeError(
-      `the addon speaks version ${api} of the contract, this package version ${ADDON_API}`,
-      {
-        code: 'E_ADDON_API',
-        cure: 'Run `ser-native setup` to compile the addon of this version.',
-      },
-    );
-  }
   if (shared) {
     for (const name of ['threads', 'device', 'deterministic'] as const) {
       if (options[name] !== undefined && options[name] !== shared.options[name]) {

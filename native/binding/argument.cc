@@ -83,6 +83,10 @@ std::string print_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   char text[32];
+  if (value == std::floor(value) && std::abs(value) <= static_cast<double>(kMaxSafeInteger)) {
+    std::snprintf(text, sizeof text, "%.0f", value);
+    return text;
+  }
   std::snprintf(text, sizeof text, "%.17g", value);
   for (int digits = 1; digits < 17; ++digits) {  // the shortest that reads back as the same number
     char shorter[32];
@@ -105,7 +109,7 @@ void Argument::fail_at(std::size_t index, const std::string& expected, double fo
 }
 
 Argument Argument::field(const char* key) const {
-  if (!value_.IsObject() || value_.IsFunction()) fail("an object");
+  if (!value_.IsObject() || value_.IsFunction() || value_.IsArray()) fail("an object");
   return {value_.As<Napi::Object>().Get(key), name_ + "." + key};
 }
 
