@@ -11,6 +11,9 @@ interface Style {
   warn(text: string): string;
 }
 
+/** Beyond these the results would scroll out of sight; the page lists all. */
+const SHOWN_WARNINGS = 6;
+
 const PLAIN: Style = { bold: (t) => t, dim: (t) => t, accent: (t) => t, warn: (t) => t };
 const ANSI: Style = {
   bold: (t) => `\u001b[1m${t}\u001b[22m`,
@@ -43,8 +46,12 @@ export function renderReportText(report: RunReport, options: { colour?: boolean 
   }
   lines.push('', ...summary(report, style));
   if (report.folds.length > 1) lines.push('', ...foldLines(report, style));
-  for (const warning of report.warnings) {
+  const warnings = report.warnings.slice(0, SHOWN_WARNINGS);
+  for (const warning of warnings) {
     lines.push('', ...wrap(`Mind: ${printable(warning)}`, 80).map(style.warn));
+  }
+  if (warnings.length < report.warnings.length) {
+    lines.push('', style.warn(`... and ${report.warnings.length - warnings.length} more in the report.`));
   }
   return lines.join('\n');
 }

@@ -117,6 +117,17 @@ test('says which folds there are', () => {
   expect(page).toContain('no result of the whole protocol');
 });
 
+test('many warnings do not bury the results, yet all are there', () => {
+  const many = Array.from({ length: 40 }, (_, i) => `left out file ${i}.`);
+  const input = pageInput({ warnings: many });
+  const page = visible(renderReportPage(input));
+  expect(page).toContain('Mind these 40');
+  for (const warning of many) expect(page).toContain(warning);
+  const text = renderReportText(input.report);
+  expect(text).toContain('... and 34 more in the report.');
+  expect(text.split('\n').length).toBeLessThan(40);
+});
+
 test('the paper’s figures are a target, shown where the classes match', () => {
   const classes = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   const ravdess = visible(renderReportPage(pageInput({ corpus: 'ravdess', classes })));

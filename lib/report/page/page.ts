@@ -73,9 +73,15 @@ function facts(report: RunReport): Markup {
   return html`${parts.map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}`;
 }
 
-function warnings(report: RunReport): Markup | null {
-  if (report.warnings.length === 0) return null;
-  return html`<aside class="warnings" aria-label="Warnings"><strong>${report.warnings.length === 1 ? 'Mind this' : `Mind these ${report.warnings.length}`}</strong><ul>${report.warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`;
+/** Warnings shown at once; the rest open on demand, so that a corpus of many damaged files leaves the results in sight. */
+const SHOWN_WARNINGS = 6;
+
+function warnings({ warnings: all }: RunReport): Markup | null {
+  if (all.length === 0) return null;
+  const list = (some: readonly string[]) =>
+    html`<ul>${some.map((warning) => html`<li>${warning}</li>`)}</ul>`;
+  const rest = all.slice(SHOWN_WARNINGS);
+  return html`<aside class="warnings" aria-label="Warnings"><strong>${all.length === 1 ? 'Mind this' : `Mind these ${all.length}`}</strong>${list(all.slice(0, SHOWN_WARNINGS))}${rest.length > 0 && html`<details><summary>${rest.length} more</summary>${list(rest)}</details>`}</aside>`;
 }
 
 function again({ command, config, environment }: ReportPageInput): Markup {

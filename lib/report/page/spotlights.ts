@@ -20,7 +20,7 @@ export function spotlightsSection(examples: readonly SpotlightExample[]): Markup
   return html`
 <section>
   <h2>Spotlights</h2>
-  <p class="note">The waveform in grey; over it, the weight that pooling gives each moment. Dashed: the weight that all frames would have if they counted alike. <strong>A high weight is no proof that the model decided by what is heard there</strong>: self-attention has spread every frame over the utterance before it is weighted.</p>
+  <p class="note">The waveform in grey; over it, the weight that pooling gives each moment. Dashed: the weight that all frames would have if they counted alike. <strong>A high weight is no proof that the model decided by what is heard there</strong>: before FLAM weighs the frames, its self-attention has mixed each with all others.</p>
   ${group('Recognised', right, 0)}
   ${group('Mistaken', wrong, right.length)}
 </section>`;
