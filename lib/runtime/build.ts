@@ -88,7 +88,7 @@ export async function buildAddon(
   libtorch: LibTorch,
   context: BuildContext,
 ): Promise<void> {
-  await requireToolchain(context.env);
+  const { compiler } = await requireToolchain(context.env);
   await writeFolder(place.dir, async (partial) => {
     const work = join(partial, 'work');
     const log: string[] = [];
@@ -117,7 +117,10 @@ export async function buildAddon(
       });
       if (result.status !== 0) throw await explainBuildFailure(log, place, work);
     };
+    // Named in both calls, or cmake-js refuses a machine whose compiler is not called g++ or clang++; no C is compiled.
+    const compilers = compiler === undefined ? [] : ['--cxx', compiler.program, '--cc', 'cc'];
     const options = [
+      ...compilers,
       `--CDLIBTORCH_DIR=${libtorch.dir}`,
       '--CDSER_BUILD_TESTS=OFF',
       `--CDSER_CUDA=${libtorch.variant === 'cuda' ? 'ON' : 'OFF'}`,
@@ -129,7 +132,7 @@ export async function buildAddon(
       stage: 'compile',
       text: `Compiling the addon against LibTorch ${libtorch.version}`,
     });
-    await run('build', ['--parallel', String(Math.min(MAX_JOBS, availableParallelism()))]);
+    await run('build', [...compilers, '--parallel', String(Math.min(MAX_JOBS, availableParallelism()))]);
     const release = join(partial, 'build', 'Release');
     await mkdir(release, { recursive: true });
     await copyFile(join(work, 'Release', 'ser_native.node'), join(release, 'ser_native.node'));
@@ -174,7 +177,8 @@ async function explainBuildFailure(log: string[], place: AddonPlace, folder: str
       cure: 'About 1.5 GB of free memory are needed per compiler: close other programs or add swap, then run `npx ser-native setup` again.',
     });
   }
-  const errors = log.filter((line) => /\berror\b|CMake Error|undefined reference/i.test(line)).slice(0, 5);
+  const telling = log.filter((line) => /\berror\b|CMake Error|undefined reference/i.test(line)).slice(0, 5);
+  const errors = telling.length > 0 ? telling : log.filter((line) => line.trim() !== '').slice(-5);
   return new RuntimeError(
     `The addon could not be compiled:\n${errors.map((line) => `  ${line.trim()}`).join('\n') || '  no message'}`,
     {

@@ -52,11 +52,20 @@ export function findCMake(env: NodeJS.ProcessEnv = process.env): Promise<Tool | 
   return findTool(['cmake'], env);
 }
 
+/** The program that CMake has run the compiler. */
+function findBuildProgram(env: NodeJS.ProcessEnv): Promise<Tool | undefined> {
+  return findTool(['ninja', 'make', 'gmake'], env);
+}
+
 /** Throws with the cure when the addon cannot be compiled here. */
 export async function requireToolchain(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ compiler?: Tool; cmake: Tool }> {
-  const [compiler, cmake] = await Promise.all([findCompiler(env), findCMake(env)]);
+  const [compiler, cmake, builder] = await Promise.all([
+    findCompiler(env),
+    findCMake(env),
+    findBuildProgram(env),
+  ]);
   if (compiler === undefined && process.platform !== 'win32') {
     const looked = env.CXX ? `CXX=${env.CXX} does not run` : 'looked for c++, g++ and clang++ on PATH';
     throw new RuntimeError(`No C++ compiler was found (${looked}).`, {
@@ -74,6 +83,15 @@ export async function requireToolchain(
       code: 'E_NO_CMAKE',
       cure: 'Install it: sudo apt-get install cmake, dnf install cmake, brew install cmake, or pip install cmake.',
     });
+  }
+  if (builder === undefined && process.platform !== 'win32') {
+    throw new RuntimeError(
+      'Neither ninja nor make was found on PATH; CMake needs one of them to compile the addon.',
+      {
+        code: 'E_NO_MAKE',
+        cure: 'Install one: sudo apt-get install make (or ninja-build), dnf install make, xcode-select --install.',
+      },
+    );
   }
   return { compiler, cmake };
 }

@@ -97,9 +97,7 @@ export class ZipArchive implements AsyncDisposable {
           await pipeline(source, createInflateRaw({ chunkSize: 1 << 18 }), check, sink, { signal });
         else await pipeline(source, check, sink, { signal });
       } catch (error) {
-        if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
-          throw damaged(this.path, `${entry.name} does not inflate (${error.message})`);
-        }
+        if (isDeflateError(error)) throw damaged(this.path, `${entry.name} does not inflate`);
         throw error;
       }
     }
@@ -203,4 +201,11 @@ function damaged(path: string, reason: string): RuntimeError {
     code: 'E_ARCHIVE',
     cure: 'Fetch the file again; the copy is incomplete or not a wheel or zip archive.',
   });
+}
+
+/** zlib's errors have codes of their own, `Z_DATA_ERROR` and so on. */
+function isDeflateError(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_')
+  );
 }
