@@ -26,7 +26,7 @@ export interface LibTorchPin {
 export const OLDEST_LIBTORCH = '2.11';
 export const NEWEST_LIBTORCH = '2.15';
 
-/** Fetched unless told otherwise; `docs/setup.md` has the measurement that chose it. */
+/** Fetched unless told otherwise. */
 export const DEFAULT_LIBTORCH = '2.13.0';
 
 /** CPython version whose wheels the digests belong to. */
@@ -61,7 +61,7 @@ export const MIN_GLIBC = '2.28';
 
 const TORCH: Record<string, Partial<Record<WheelPlatform, [sha256: string, bytes: number]>>> = {
   '2.11.0': {
-    'linux-x64': ['0f68f4ac6d95d12e896c3b7a912b5871619542ec54d3649cf48cc1edd4dd2756', 530e6],
+    'linux-x64': ['0f68f4ac6d95d12e896c3b7a912b5871619542ec54d3649cf48cc1edd4dd2756', 530.7e6],
     'linux-arm64': ['f99924682ef0aa6a4ab3b1b76f40dc6e273fca09f367d15a524266db100a723f', 420e6],
     'darwin-arm64': ['4b5866312ee6e52ea625cd211dcb97d6a2cdc1131a5f15cc0d87eec948f6dd34', 85e6],
   },
@@ -84,7 +84,7 @@ const TORCH: Record<string, Partial<Record<WheelPlatform, [sha256: string, bytes
     'linux-arm64': ['0b13acde294b401509830d85a8906cbf2fc97425a12a66cce1d9fa13c5106a2a', 420e6],
   },
   '2.15.0': {
-    'linux-x64': ['6d8c86f4e33a9f12a58149bd9b0d64351632b8eb44479be8ff85e5389932dd79', 530e6],
+    'linux-x64': ['6d8c86f4e33a9f12a58149bd9b0d64351632b8eb44479be8ff85e5389932dd79', 539.2e6],
     'linux-arm64': ['9e51cf9460c5441dcd2a4f31ece207e35ea7c3d2535be0f929cca4944e2eeb18', 420e6],
     'darwin-arm64': ['593e5fd0c204284890d1c3dff643be34e549e1d24523e13402510f960d4da438', 85e6],
   },
