@@ -1,11 +1,11 @@
 // Registers the members of `Addon` (bindings.d.ts), and nothing else.
-#include <napi.h>
 
 #include <utility>
 
 #include "binding/entries.h"
 #include "binding/failure.h"
 #include "binding/instance.h"
+#include "binding/node_api.h"
 
 namespace {
 

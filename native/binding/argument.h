@@ -2,8 +2,6 @@
 // ("request.rows.offsets"), what was expected and what was found.
 #pragma once
 
-#include <napi.h>
-
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "failure.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

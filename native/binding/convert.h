@@ -23,7 +23,7 @@ Metadata to_metadata(const Argument& metadata);
 
 Rows to_rows(const Argument& rows);
 MixRows to_mix_rows(const Argument& mix, const Rows& rows);
-AugmentRows to_augment_rows(const Argument& augment, const Rows& rows, const MixRows& mix);
+AugmentRows to_augment_rows(const Argument& augment, std::size_t batch);
 StepRequest to_step_request(const Argument& request);
 std::vector<std::vector<float>> to_samples(const Argument& samples);
 

@@ -103,18 +103,13 @@ MixRows to_mix_rows(const Argument& argument, const Rows& rows) {
   return mix;
 }
 
-AugmentRows to_augment_rows(const Argument& argument, const Rows& rows, const MixRows& mix) {
-  const std::size_t batch = rows.offsets.size();
+AugmentRows to_augment_rows(const Argument& argument, std::size_t batch) {
   AugmentRows augment;
   const Argument speed = argument.field("speed");
   augment.speed = per_row(speed, batch);
   for (std::size_t row = 0; row < augment.speed.size(); ++row) {
-    const double factor = augment.speed[row];
-    if (!(factor >= 0.1 && factor <= 10)) speed.fail_at(row, "a factor in [0.1, 10]", factor);
-    const bool padded = mix.kind == MixKind::lam && mix.active[row] != 0;  // LAM mixes to the longer of the two
-    const std::int64_t length = padded ? std::max(rows.lengths[row], mix.partner_lengths[row]) : rows.lengths[row];
-    if (std::round(static_cast<double>(length) / factor) < kMinSamples) {
-      speed.fail_at(row, "a factor that leaves the " + std::to_string(length) + " samples at least 400", factor);
+    if (!(augment.speed[row] >= 0.1 && augment.speed[row] <= 10)) {
+      speed.fail_at(row, "a factor in [0.1, 10]", augment.speed[row]);
     }
   }
   const Argument gain = argument.field("gain");
@@ -173,7 +168,7 @@ StepRequest to_step_request(const Argument& argument) {
     partner_labels.fail("absent without request.mix");
   }
   if (const Argument augment = argument.field("augment"); !augment.absent()) {
-    request.augment = to_augment_rows(augment, request.rows, request.mix);
+    request.augment = to_augment_rows(augment, batch);
   }
   request.step = argument.field("step").integer(0);
   request.learning_rate = argument.field("learningRate").non_negative();

@@ -160,8 +160,9 @@ void EngineThread::settle(Job& job) {
     try {
       napi_resolve_deferred(env_, job.deferred, job.result(env_));
       return;
-    } catch (const Napi::Error& failure) {
-      error = ErrorInfo{"E_OUT_OF_MEMORY", "the result could not be handed over: " + failure.Message()};
+    } catch (const Napi::Error&) {
+      // Its message is not asked for: where the env is being torn down, that would throw again.
+      error = ErrorInfo{"E_OUT_OF_MEMORY", "there is no memory for the result of the call"};
     } catch (...) {
       error = describe_current_exception();
     }

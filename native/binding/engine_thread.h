@@ -7,8 +7,6 @@
 //   - the cleanup hook of the env: a terminated worker emits no 'exit'.
 #pragma once
 
-#include <napi.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -20,6 +18,7 @@
 
 #include "engine/engine.h"
 #include "job.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

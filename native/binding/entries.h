@@ -1,7 +1,7 @@
 // The functions that addon.cc registers, one per member of `Addon` in bindings.d.ts: read the arguments, enqueue.
 #pragma once
 
-#include <napi.h>
+#include "node_api.h"
 
 namespace ser::binding {
 

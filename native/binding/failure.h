@@ -1,12 +1,11 @@
 // Errors on their way to JavaScript: each is an Error (or a TypeError for a wrong argument) with a stable `code`.
 #pragma once
 
-#include <napi.h>
-
 #include <stdexcept>
 #include <string>
 
 #include "engine/engine.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

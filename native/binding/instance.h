@@ -1,13 +1,12 @@
 // What the addon keeps per env (the main thread and each worker have their own); nothing is static.
 #pragma once
 
-#include <napi.h>
-
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "engine_thread.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

@@ -1,8 +1,6 @@
 // A call on its way through the engine thread and back: the work in plain C++, then its result as a JavaScript value.
 #pragma once
 
-#include <napi.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "engine/engine.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

@@ -1,9 +1,8 @@
 // The engine's structs -> JavaScript values. On the JavaScript thread; a failure leaves as Napi::Error.
 #pragma once
 
-#include <napi.h>
-
 #include "engine/engine.h"
+#include "node_api.h"
 
 namespace ser::binding {
 

@@ -288,12 +288,6 @@ const WRONG: [message: string, call: Call][] = [
     }),
   ],
   [
-    'request.augment.speed[0] must be a factor that leaves the 3200 samples at least 400, found 9',
-    step((r) => {
-      r.augment = { speed: new Float32Array(6).fill(9) };
-    }),
-  ],
-  [
     'request.augment.gain must be a Float32Array of B = 6 elements, found Float32Array of 1',
     step((r) => {
       r.augment = { gain: new Float32Array(1) };
