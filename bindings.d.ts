@@ -42,8 +42,13 @@ export interface MelEncoderConfig {
   kind: 'mel';
   /** Mel bands; 25 ms Hann windows every 10 ms. */
   bands: number;
-  /** Channels of the two stride-2 convolutions. */
+  /** Log energies are brought to (x - mean) / deviation; -6 and 4 when absent. */
+  mean?: number;
+  deviation?: number;
+  /** Channels of the first convolution (3 x 3, stride 2 in time and bands); each next one has twice as many. */
   convChannels: number;
+  /** Convolutions, 1 to 4; 3 when absent. T is halved by each. */
+  convLayers?: number;
   /** D. */
   width: number;
   layers: number;
@@ -133,7 +138,7 @@ export interface MixRows {
 
 /** Augmentation drawn in TypeScript, applied after mixing. Absent arrays switch a kind off. */
 export interface AugmentRows {
-  /** Speed factors; a row of n samples becomes round(n / factor) samples (pitch and tempo change). B. */
+  /** Speed factors in [0.25, 4]; a row of n samples becomes round(n / factor), at least 400 (pitch and tempo change). B. */
   speed?: Float32Array;
   /** Gain in dB. B. */
   gain?: Float32Array;
@@ -141,6 +146,8 @@ export interface AugmentRows {
   noise?: Float32Array;
   /** Stretch of the mel axis (vocal tract length perturbation); 1 = none. B. */
   warp?: Float32Array;
+  /** Tempo factors: frames lie 10 ms times this apart (tempo changes, pitch stays). B. */
+  tempo?: Float32Array;
   /** SpecAugment time masks as (start, width) fractions of the utterance's frames. B x n x 2. */
   timeMasks?: Float32Array;
   /** SpecAugment frequency masks as (first band, bands). B x n x 2. */

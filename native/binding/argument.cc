@@ -134,11 +134,10 @@ std::int64_t Argument::integer(std::int64_t low, std::int64_t high) const {
   return static_cast<std::int64_t>(number);
 }
 
-double Argument::number(double low, double high) const {
-  const std::string expected = "a number in [" + print_number(low) + ", " + print_number(high) + "]";
-  if (!value_.IsNumber()) fail(expected);
+double Argument::finite() const {
+  if (!value_.IsNumber()) fail("a finite number");
   const double number = value_.As<Napi::Number>().DoubleValue();
-  if (!(number >= low && number <= high)) fail(expected);
+  if (!std::isfinite(number)) fail("a finite number");
   return number;
 }
 

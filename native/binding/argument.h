@@ -32,8 +32,7 @@ class Argument {
   std::uint32_t array_length(const char* expected) const;
 
   std::int64_t integer(std::int64_t low, std::int64_t high = kMaxSafeInteger) const;
-  // Finite, in [low, high].
-  double number(double low, double high) const;
+  double finite() const;
   // Finite and at least 0.
   double non_negative() const;
   double positive() const;

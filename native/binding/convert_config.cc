@@ -19,8 +19,11 @@ MelEncoderConfig to_mel_encoder_config(const Argument& encoder) {
   enum class Kind { mel };
   encoder.field("kind").one_of<Kind>({{"mel", Kind::mel}});
   MelEncoderConfig mel;
-  mel.bands = encoder.field("bands").integer(8, 1024);
+  mel.bands = encoder.field("bands").integer(8, 256);
+  if (const Argument mean = encoder.field("mean"); !mean.absent()) mel.mean = mean.finite();
+  if (const Argument deviation = encoder.field("deviation"); !deviation.absent()) mel.deviation = deviation.positive();
   mel.conv_channels = encoder.field("convChannels").integer(1, kMaxWidth);
+  if (const Argument layers = encoder.field("convLayers"); !layers.absent()) mel.conv_layers = layers.integer(1, 4);
   mel.width = encoder.field("width").integer(1, kMaxWidth);
   mel.layers = encoder.field("layers").integer(0, kMaxLayers);
   const Argument heads = encoder.field("heads");

@@ -28,7 +28,15 @@ std::vector<float> per_row(const Argument& argument, std::size_t batch) {
   return argument.absent() ? std::vector<float>() : argument.array<float>(batch, "B");
 }
 
-// The last dimension of an optional B x n x 2 array may be of any n, zero included.
+std::vector<float> factors(const Argument& argument, std::size_t batch) {
+  std::vector<float> values = per_row(argument, batch);
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    if (!(values[row] >= 0.25F && values[row] <= 4)) argument.fail_at(row, "a factor in [0.25, 4]", values[row]);
+  }
+  return values;
+}
+
+// Of a B x n x 2 array; n may be 0.
 void check_masks(const Argument& argument, std::size_t length, std::size_t batch) {
   if (length % (2 * batch) != 0) {
     argument.fail("of B x n x 2 elements with B = " + std::to_string(batch), std::to_string(length) + " elements");
@@ -105,13 +113,9 @@ MixRows to_mix_rows(const Argument& argument, const Rows& rows) {
 
 AugmentRows to_augment_rows(const Argument& argument, std::size_t batch) {
   AugmentRows augment;
-  const Argument speed = argument.field("speed");
-  augment.speed = per_row(speed, batch);
-  for (std::size_t row = 0; row < augment.speed.size(); ++row) {
-    if (!(augment.speed[row] >= 0.1 && augment.speed[row] <= 10)) {
-      speed.fail_at(row, "a factor in [0.1, 10]", augment.speed[row]);
-    }
-  }
+  augment.speed = factors(argument.field("speed"), batch);
+  augment.warp = factors(argument.field("warp"), batch);
+  augment.tempo = factors(argument.field("tempo"), batch);
   const Argument gain = argument.field("gain");
   augment.gain = per_row(gain, batch);
   check_finite(gain, augment.gain);
@@ -119,13 +123,6 @@ AugmentRows to_augment_rows(const Argument& argument, std::size_t batch) {
   augment.noise = per_row(noise, batch);
   for (std::size_t row = 0; row < augment.noise.size(); ++row) {
     if (std::isinf(augment.noise[row])) noise.fail_at(row, "finite, in dB, or NaN for none", augment.noise[row]);
-  }
-  const Argument warp = argument.field("warp");
-  augment.warp = per_row(warp, batch);
-  for (std::size_t row = 0; row < augment.warp.size(); ++row) {
-    if (!(augment.warp[row] >= 0.1 && augment.warp[row] <= 10)) {
-      warp.fail_at(row, "a factor in [0.1, 10]", augment.warp[row]);
-    }
   }
   if (const Argument masks = argument.field("timeMasks"); !masks.absent()) {
     augment.time_masks = masks.array<float>(std::nullopt, "B x n x 2");

@@ -282,7 +282,7 @@ const WRONG: [message: string, call: Call][] = [
     }),
   ],
   [
-    'request.augment.speed[0] must be a factor in [0.1, 10], found 0',
+    'request.augment.speed[0] must be a factor in [0.25, 4], found 0',
     step((r) => {
       r.augment = { speed: new Float32Array(6) };
     }),
