@@ -22,6 +22,7 @@ struct Mask {
   float scale = 1;
   PhiloxKey key;
   std::uint32_t step = 0;
+  bool shared = false;
 };
 
 Mask make_mask(double p, double scale, const DropoutKey& key) {
@@ -30,6 +31,7 @@ Mask make_mask(double p, double scale, const DropoutKey& key) {
   mask.scale = static_cast<float>(scale * 65536.0 / (65536.0 - mask.threshold));
   mask.key = {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32) ^ (key.site * 0x9e3779b1u)};
   mask.step = key.step;
+  mask.shared = key.shared;
   return mask;
 }
 
@@ -69,21 +71,56 @@ SER_VECTOR_CLONES void apply_double(const Mask& mask, std::uint32_t utterance, s
 }
 
 template <typename T>
+SER_ALWAYS_INLINE void apply_factor(const T* SER_RESTRICT factor, std::int64_t rows, std::int64_t width, const T* SER_RESTRICT x,
+                                    const T* SER_RESTRICT residual, T* SER_RESTRICT y) {
+  for (std::int64_t t = 0; t < rows; ++t, x += width, y += width) {
+    if (residual != nullptr) {
+      for (std::int64_t d = 0; d < width; ++d) y[d] = residual[d] + x[d] * factor[d];
+      residual += width;
+    } else {
+      for (std::int64_t d = 0; d < width; ++d) y[d] = x[d] * factor[d];
+    }
+  }
+}
+
+SER_VECTOR_CLONES void apply_factor_float(const float* factor, std::int64_t rows, std::int64_t width, const float* x,
+                                          const float* residual, float* y) {
+  apply_factor<float>(factor, rows, width, x, residual, y);
+}
+
+template <typename T>
+void apply_utterance(const Mask& mask, std::uint32_t utterance, std::int64_t rows, std::int64_t width, const T* x, const T* residual, T* y) {
+  if (!mask.shared) {
+    if constexpr (std::is_same_v<T, float>) {
+      apply_float(mask, utterance, 0, rows * width, x, residual, y);
+    } else {
+      apply_double(mask, utterance, 0, rows * width, x, residual, y);
+    }
+    return;
+  }
+  const std::vector<T> ones(static_cast<std::size_t>(width), T(1));
+  std::vector<T> factor(static_cast<std::size_t>(width));
+  if constexpr (std::is_same_v<T, float>) {
+    apply_float(mask, utterance, 0, width, ones.data(), nullptr, factor.data());
+    apply_factor_float(factor.data(), rows, width, x, residual, y);
+  } else {
+    apply_double(mask, utterance, 0, width, ones.data(), nullptr, factor.data());
+    apply_factor<double>(factor.data(), rows, width, x, residual, y);
+  }
+}
+
+template <typename T>
 void apply_all(const Mask& mask, const Segments& segments, std::int64_t width, const T* x, const T* residual, T* y) {
   // A large grain keeps short tensors on one thread, where waking the other costs more than the work.
-  at::parallel_for(0, segments.count(), std::max<std::int64_t>(1, 32768 * segments.count() / std::max<std::int64_t>(1, segments.total() * width)),
-                   [&](std::int64_t from, std::int64_t to) {
-                     for (std::int64_t b = from; b < to; ++b) {
-                       const std::int64_t start = segments.offsets[b] * width;
-                       const std::int64_t length = segments.length(b) * width;
-                       const T* r = residual == nullptr ? nullptr : residual + start;
-                       if constexpr (std::is_same_v<T, float>) {
-                         apply_float(mask, segments.keys[b], 0, length, x + start, r, y + start);
-                       } else {
-                         apply_double(mask, segments.keys[b], 0, length, x + start, r, y + start);
-                       }
-                     }
-                   });
+  const std::int64_t elements = std::max<std::int64_t>(1, segments.total() * width);
+  const std::int64_t grain = std::max<std::int64_t>(1, 32768 * segments.count() / elements);
+  at::parallel_for(0, segments.count(), grain, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t b = from; b < to; ++b) {
+      const std::int64_t start = segments.offsets[b] * width;
+      apply_utterance<T>(mask, segments.keys[b], segments.length(b), width, x + start,
+                         residual == nullptr ? nullptr : residual + start, y + start);
+    }
+  });
 }
 
 at::Tensor run(const at::Tensor& x, const at::Tensor& residual, const Mask& mask, const Segments& segments) {
@@ -121,6 +158,7 @@ struct Dropout : torch::autograd::Function<Dropout> {
     ctx->saved_data["seed"] = static_cast<std::int64_t>(key.seed);
     ctx->saved_data["step"] = static_cast<std::int64_t>(key.step);
     ctx->saved_data["site"] = static_cast<std::int64_t>(key.site);
+    ctx->saved_data["shared"] = key.shared;
     ctx->saved_data["segments"] = c10::IValue::make_capsule(segments);
     ctx->saved_data["residual"] = residual.defined();
     ctx->saved_data["type"] = x.scalar_type();
@@ -133,6 +171,7 @@ struct Dropout : torch::autograd::Function<Dropout> {
     key.seed = static_cast<std::uint64_t>(ctx->saved_data["seed"].toInt());
     key.step = static_cast<std::uint32_t>(ctx->saved_data["step"].toInt());
     key.site = static_cast<std::uint32_t>(ctx->saved_data["site"].toInt());
+    key.shared = ctx->saved_data["shared"].toBool();
     const Mask mask = make_mask(ctx->saved_data["p"].toDouble(), ctx->saved_data["scale"].toDouble(), key);
     at::Tensor dx = run(grad[0], at::Tensor(), mask, *segments).to(ctx->saved_data["type"].toScalarType());
     at::Tensor dr = ctx->saved_data["residual"].toBool() ? grad[0] : at::Tensor();

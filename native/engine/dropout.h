@@ -15,6 +15,9 @@ struct DropoutKey {
   std::uint32_t step = 0;
   // Names the place in the network; two places never share one.
   std::uint32_t site = 0;
+  // One decision a channel for all frames of an utterance (variational dropout, Gal and Ghahramani 2016) instead of one an
+  // element.
+  bool shared = false;
 };
 
 // y = x * mask / (1 - p') for packed x (segments->total() x D). Decisions have 16 random bits: p' is p rounded to a

@@ -53,14 +53,17 @@ struct StartOptions {
 
 struct MelEncoderConfig {
   std::int64_t bands = 80;
-  std::int64_t conv_channels = 32;
+  double mean = -6;
+  double deviation = 4;
+  std::int64_t conv_channels = 16;
+  std::int64_t conv_layers = 3;
   std::int64_t width = 144;
   std::int64_t layers = 4;
   std::int64_t heads = 4;
   std::int64_t feed_forward = 576;
   Block block = Block::transformer;
   std::int64_t conv_kernel = 15;
-  double dropout = 0.1;
+  double dropout = 0.15;
 };
 
 struct ModelConfig {
@@ -117,7 +120,7 @@ struct MixRows {
 };
 
 struct AugmentRows {  // an empty vector switches a kind off
-  std::vector<float> speed, gain, noise, warp;
+  std::vector<float> speed, gain, noise, warp, tempo;
   std::vector<float> time_masks;
   std::vector<std::int32_t> band_masks;
 };

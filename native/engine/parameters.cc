@@ -1,0 +1,90 @@
+#include "engine/parameters.h"
+
+#include <cmath>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+namespace ser {
+namespace {
+
+// Each tensor starts on a cache line, so vector loops over it are aligned.
+constexpr std::int64_t kAlign = 16;
+
+std::int64_t aligned(std::int64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+
+at::Tensor view_of(const at::Tensor& flat, std::int64_t start, const at::Tensor& like) {
+  return flat.narrow(0, start, like.numel()).view(like.sizes());
+}
+
+}  // namespace
+
+at::Tensor ParameterSet::add(std::string name, at::Tensor initial, bool decay) {
+  initial.set_requires_grad(true);
+  parameters_.push_back({std::move(name), initial, decay});
+  return initial;
+}
+
+void ParameterSet::flatten(at::Device device) {
+  starts_.assign(parameters_.size(), 0);
+  std::int64_t at = 0;
+  for (const bool decay : {true, false}) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (parameters_[i].decay != decay) continue;
+      starts_[i] = at;
+      at += aligned(parameters_[i].tensor.numel());
+    }
+    if (decay) decayed_ = at;
+  }
+  flat_ = at::zeros({at}, at::TensorOptions(at::kFloat).device(device));
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    at::Tensor& tensor = parameters_[i].tensor;
+    at::Tensor view = view_of(flat_, starts_[i], tensor);
+    view.copy_(tensor.detach());
+    tensor.set_data(view);
+  }
+}
+
+NamedTensors ParameterSet::named(const std::string& prefix) const {
+  NamedTensors out;
+  for (const Parameter& parameter : parameters_) out.emplace_back(prefix + parameter.name, parameter.tensor.detach());
+  return out;
+}
+
+NamedTensors ParameterSet::named_views(const at::Tensor& flat, const std::string& prefix) const {
+  NamedTensors out;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    out.emplace_back(prefix + parameters_[i].name, view_of(flat, starts_[i], parameters_[i].tensor));
+  }
+  return out;
+}
+
+std::int64_t ParameterSet::count() const {
+  std::int64_t total = 0;
+  for (const Parameter& parameter : parameters_) total += parameter.tensor.numel();
+  return total;
+}
+
+at::Tensor ParameterSet::attach_gradients() {
+  at::Tensor gradient = at::zeros_like(flat_);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    at::Tensor& tensor = parameters_[i].tensor;
+    tensor.mutable_grad() = view_of(gradient, starts_[i], tensor);
+  }
+  return gradient;
+}
+
+Initializer::Initializer(std::uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
+
+at::Tensor Initializer::uniform(at::IntArrayRef shape, std::int64_t fan_in) {
+  const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
+  return at::empty(shape, at::TensorOptions(at::kFloat)).uniform_(-bound, bound, generator_);
+}
+
+at::Tensor Initializer::zeros(at::IntArrayRef shape) const { return at::zeros(shape, at::TensorOptions(at::kFloat)); }
+at::Tensor Initializer::ones(at::IntArrayRef shape) const { return at::ones(shape, at::TensorOptions(at::kFloat)); }
+
+}  // namespace ser

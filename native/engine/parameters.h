@@ -1,0 +1,61 @@
+// The trainable tensors of a model, by name, in one flat allocation: optimiser, clipping, moving average and (later) the
+// exchange of gradients each touch one tensor instead of dozens.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "weights/safetensors.h"
+
+namespace ser {
+
+struct Parameter {
+  std::string name;
+  at::Tensor tensor;
+  bool decay = false;  // weight decay applies: matrices and kernels, not biases, norms and score vectors
+};
+
+class ParameterSet {
+ public:
+  // Registers a tensor with its initial values and returns the handle that modules keep.
+  at::Tensor add(std::string name, at::Tensor initial, bool decay);
+
+  // Moves all tensors into one flat float32 buffer on `device`, those with decay first; call once, after the last add.
+  void flatten(at::Device device);
+
+  const std::vector<Parameter>& all() const { return parameters_; }
+  NamedTensors named(const std::string& prefix = "") const;
+  // Views of `flat` (as long as flat()) under the parameters' names and shapes: moments and averages go by these.
+  NamedTensors named_views(const at::Tensor& flat, const std::string& prefix) const;
+
+  const at::Tensor& flat() const { return flat_; }
+  // Elements at the front of flat() that have weight decay.
+  std::int64_t decayed() const { return decayed_; }
+  std::int64_t count() const;
+
+  // Gives every tensor a gradient that is a view of one flat, zeroed buffer, into which backward passes add.
+  at::Tensor attach_gradients();
+
+ private:
+  std::vector<Parameter> parameters_;
+  std::vector<std::int64_t> starts_;
+  at::Tensor flat_;
+  std::int64_t decayed_ = 0;
+};
+
+// Draws initial values in a fixed order from a generator of the model's own; LibTorch's global generator is never touched.
+class Initializer {
+ public:
+  explicit Initializer(std::uint64_t seed);
+  // U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)): what PyTorch's linear and convolution layers start from.
+  at::Tensor uniform(at::IntArrayRef shape, std::int64_t fan_in);
+  at::Tensor zeros(at::IntArrayRef shape) const;
+  at::Tensor ones(at::IntArrayRef shape) const;
+
+ private:
+  at::Generator generator_;
+};
+
+}  // namespace ser

@@ -1,0 +1,122 @@
+#include "train/trainer.h"
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "loss/multi/multi_loss.h"
+#include "train/batch.h"
+
+namespace ser {
+namespace {
+
+void check(const TrainerConfig& config) {
+  const auto fail = [](const std::string& what) { throw Error("E_ARGUMENT", "trainer: " + what); };
+  const LossWeights& w = config.losses;
+  for (const double weight : {w.kl, w.focal, w.center, w.supcon}) {
+    if (!(weight >= 0) || !std::isfinite(weight)) fail("loss weights must be finite and not negative");
+  }
+  if (w.kl + w.focal + w.center + w.supcon <= 0) fail("at least one loss must have a positive weight");
+  if (!(config.gamma >= 0)) fail("gamma must not be negative, got " + std::to_string(config.gamma));
+  if (!(config.temperature > 0)) fail("temperature must be positive, got " + std::to_string(config.temperature));
+  if (!(config.beta1 >= 0 && config.beta1 < 1) || !(config.beta2 >= 0 && config.beta2 < 1)) fail("beta1 and beta2 must be in [0, 1)");
+  if (!(config.epsilon > 0)) fail("epsilon must be positive");
+  if (!(config.weight_decay >= 0) || !(config.clip >= 0)) fail("weightDecay and clip must not be negative");
+  if (!(config.average_decay >= 0 && config.average_decay < 1)) fail("averageDecay must be in [0, 1), got " + std::to_string(config.average_decay));
+}
+
+void check_cancelled(const std::atomic<bool>& cancelled) {
+  if (cancelled.load(std::memory_order_relaxed)) throw Error("E_CANCELLED", "cancelled before the update; the weights are as they were");
+}
+
+}  // namespace
+
+Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : model_(std::move(model)), config_(config) {
+  check(config);
+  const ModelConfig& shape = model_->config();
+  centers_ = at::zeros({shape.classes, shape.embedding}, model_->parameters().flat().options()).set_requires_grad(true);
+  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), centers_, config_);
+}
+
+StepResult Trainer::step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled) {
+  if (request.step < 0 || request.step > UINT32_MAX) throw Error("E_ARGUMENT", "step must be in 0..2^32 - 1, got " + std::to_string(request.step));
+  const at::Device device = model_->device();
+  const std::int64_t classes = model_->config().classes;
+  const MixedBatch batch = make_training_batch(samples, request, classes, config_.seed, device);
+  const auto size = static_cast<std::int64_t>(batch.classes.size());
+  check_cancelled(cancelled);
+
+  optimizer_->zero_gradients();
+  EncodeContext context;
+  context.training = true;
+  context.seed = config_.seed;
+  context.step = static_cast<std::uint32_t>(request.step);
+  context.augment = &request.augment;
+  ModelOutput out;
+  MultiLossOutput loss;
+  {
+    PrecisionScope precision(config_.precision, device.type());
+    out = model_->forward(batch.waves, context, /*contrast=*/config_.losses.supcon > 0);
+  }
+  MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_};
+  input.labels = at::tensor(batch.labels).view({size, classes}).to(device);
+  input.base_classes = at::tensor(batch.classes).to(device);
+  loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});
+  check_cancelled(cancelled);
+  torch::autograd::backward({loss.total});
+  check_cancelled(cancelled);
+
+  const at::Tensor norm = optimizer_->gradient_norm();
+  const at::Tensor bad = at::isfinite(loss.total.detach()).logical_and(at::isfinite(norm)).logical_not().to(at::kFloat);
+  optimizer_->step(norm, bad, request.learning_rate, request.center_learning_rate);
+
+  // All figures leave the device in one copy, the only wait of a step.
+  const at::Tensor figures = at::cat({loss.total.detach().view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), loss.components,
+                                      at::argmax(out.logits.detach(), 1).to(at::kDouble)})
+                                 .cpu();
+  const double* f = figures.const_data_ptr<double>();
+  StepResult result;
+  result.total = f[0];
+  result.grad_norm = f[1];
+  result.non_finite = f[2] != 0;
+  result.raw = {f[3], f[4], f[5], f[6]};
+  result.scaled = {f[7], f[8], f[9], f[10]};
+  result.audio_seconds = batch.seconds;
+  result.mix_skipped = batch.skipped;
+  for (std::int64_t b = 0; b < size; ++b) result.predictions.push_back(static_cast<std::int32_t>(f[11 + b]));
+  return result;
+}
+
+NamedTensors Trainer::tensors() const {
+  NamedTensors all = model_->parameters().named("model.");
+  const NamedTensors state = optimizer_->state();
+  all.insert(all.end(), state.begin(), state.end());
+  return all;
+}
+
+void Trainer::save(const std::string& path, const Metadata& metadata) const { write_safetensors(path, tensors(), metadata); }
+
+void Trainer::load(const std::string& path) { copy_tensors(path, read_safetensors(path), tensors()); }
+
+void Trainer::copy_average(Model& to) const {
+  const ParameterSet& own = model_->parameters();
+  ParameterSet& other = to.parameters();
+  const auto same = [&] {
+    if (own.all().size() != other.all().size()) return false;
+    for (std::size_t i = 0; i < own.all().size(); ++i) {
+      if (own.all()[i].name != other.all()[i].name || own.all()[i].tensor.sizes() != other.all()[i].tensor.sizes()) return false;
+    }
+    return true;
+  };
+  if (!same()) throw Error("E_SHAPE", "the average can only be copied into a model of the same configuration");
+  at::Tensor flat = other.flat();
+  flat.copy_(optimizer_->average());
+}
+
+}  // namespace ser

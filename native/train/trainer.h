@@ -1,0 +1,34 @@
+// A model under training: what a trainer handle names.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "engine/model.h"
+#include "mix/mix.h"
+#include "train/optimizer.h"
+
+namespace ser {
+
+class Trainer {
+ public:
+  // Keeps the model alive; trains it in place.
+  Trainer(std::shared_ptr<Model> model, const TrainerConfig& config);
+
+  // Mix, augment, forward, losses, backward, clip, update. Throws E_CANCELLED before the update where the flag is set.
+  StepResult step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled);
+
+  void save(const std::string& path, const Metadata& metadata) const;
+  void load(const std::string& path);
+  void copy_average(Model& to) const;
+
+ private:
+  NamedTensors tensors() const;
+
+  std::shared_ptr<Model> model_;
+  TrainerConfig config_;
+  at::Tensor centers_;
+  std::unique_ptr<Optimizer> optimizer_;
+};
+
+}  // namespace ser
