@@ -157,8 +157,10 @@ StepRequest to_step_request(const Argument& argument) {
     for (std::size_t row = 0; row < batch; ++row) {
       if (request.mix.active[row] != 0) {
         check_label_row(partner_labels, request.partner_labels, row, classes);
-      } else {  // ignored by contract; a NaN left here would survive a product with 0
-        std::fill_n(request.partner_labels.begin() + static_cast<std::ptrdiff_t>(row * classes), classes, 0.0F);
+      } else {
+        // Ignored by contract, so it may hold anything; a row of the base's own label is sound whatever is done with it.
+        const auto first = static_cast<std::ptrdiff_t>(row * classes);
+        std::copy_n(request.labels.begin() + first, classes, request.partner_labels.begin() + first);
       }
     }
   } else if (!partner_labels.absent()) {

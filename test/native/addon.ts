@@ -10,10 +10,9 @@ export async function rawAddon(): Promise<Addon> {
   return path ? (createRequire(import.meta.url)(path) as Addon) : loadAddon();
 }
 
-export const TWO_THREADS = { threads: 2, device: 'cpu', deterministic: true } as const;
+/** One thread: OpenMP's threads wait by spinning, which is slow where several test files share few cores. */
+export const OPTIONS = { threads: 1, device: 'cpu', deterministic: true } as const;
 
 export async function testEngine(): Promise<SerEngine> {
-  return process.env.SER_ADDON
-    ? startEngine(await rawAddon(), TWO_THREADS, TWO_THREADS)
-    : openEngine(TWO_THREADS);
+  return process.env.SER_ADDON ? startEngine(await rawAddon(), OPTIONS, OPTIONS) : openEngine(OPTIONS);
 }

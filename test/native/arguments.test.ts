@@ -1,7 +1,7 @@
 /** Wrong calls: each throws a TypeError that names the argument, before anything is enqueued, and the process survives. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Addon, FrameAttentionRequest, MultiLossRequest, StepRequest } from '../../bindings.js';
-import { rawAddon, TWO_THREADS } from './addon.js';
+import { OPTIONS, rawAddon } from './addon.js';
 import { labels, mixRows, modelConfig, rows, stepRequest, trainerConfig, UTTERANCE } from './requests.js';
 
 let addon: Addon;
@@ -73,17 +73,11 @@ const WRONG: [message: string, call: Call][] = [
   ['options must be an object, found undefined', (a) => a.start(bad(undefined))],
   ['options must be an object, found null', (a) => a.start(bad(null))],
   ['options.threads must be an integer in 1..1024, found undefined', (a) => a.start(bad({}))],
-  [
-    'options.threads must be an integer in 1..1024, found 1.5',
-    (a) => a.start({ ...TWO_THREADS, threads: 1.5 }),
-  ],
-  [
-    "options.device must be 'cpu' or 'cuda', found 'tpu'",
-    (a) => a.start({ ...TWO_THREADS, device: bad('tpu') }),
-  ],
+  ['options.threads must be an integer in 1..1024, found 1.5', (a) => a.start({ ...OPTIONS, threads: 1.5 })],
+  ["options.device must be 'cpu' or 'cuda', found 'tpu'", (a) => a.start({ ...OPTIONS, device: bad('tpu') })],
   [
     "options.deterministic must be true or false, found 'yes'",
-    (a) => a.start({ ...TWO_THREADS, deterministic: bad('yes') }),
+    (a) => a.start({ ...OPTIONS, deterministic: bad('yes') }),
   ],
   ['job must be an integer in 1..2^53 - 1, found -1', (a) => a.cancel(-1)],
 
@@ -492,7 +486,7 @@ describe('a wrong argument', () => {
   });
 
   test('does not hinder the calls that follow', async () => {
-    addon.start(TWO_THREADS);
+    addon.start(OPTIONS);
     expect(Number.isFinite(await addon.selfTest())).toBe(true);
     addon.stop();
   });

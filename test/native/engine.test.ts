@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Addon } from '../../bindings.js';
 import { DataError, InterruptedError, RuntimeError, UsageError } from '../../lib/errors.js';
 import { type SerEngine, startEngine } from '../../lib/native/ser-engine.js';
-import { rawAddon, TWO_THREADS, testEngine } from './addon.js';
+import { OPTIONS, rawAddon, testEngine } from './addon.js';
 import { modelConfig, rows, storeSamples, trainerConfig } from './requests.js';
 
 let addon: Addon;
@@ -73,7 +73,7 @@ describe('handles', () => {
   });
 
   test('of another kind are refused by code', async () => {
-    const store = await addon.openStore(storePath, 100);
+    const store = await addon.openStore(storePath, storeSamples().length);
     await expect(addon.modelInfo(store)).rejects.toMatchObject({ code: 'E_HANDLE' });
     await addon.release(store);
   });
@@ -150,7 +150,7 @@ describe('the end', () => {
     const codes = (await states).slice(1).map((state) => (state as PromiseRejectedResult).reason.code);
     expect(codes).toEqual(['E_STOPPED', 'E_STOPPED', 'E_STOPPED', 'E_STOPPED']);
     await expect(addon.selfTest()).rejects.toMatchObject({ code: 'E_STOPPED' });
-    addon.start(TWO_THREADS);
+    addon.start(OPTIONS);
     expect(Number.isFinite(await addon.selfTest())).toBe(true);
   });
 
@@ -173,8 +173,8 @@ describe('the end', () => {
   });
 
   test('other options than those of the running engine are refused', () => {
-    expect(() => startEngine(addon, { threads: 1 }, TWO_THREADS)).toThrow(
-      'the engine of this thread runs with threads = 2, asked for 1',
+    expect(() => startEngine(addon, { threads: 2 }, OPTIONS)).toThrow(
+      'the engine of this thread runs with threads = 1, asked for 2',
     );
   });
 });
