@@ -67,6 +67,9 @@ export class InterruptedError extends SerError {
 /** Whether an unknown value is an error with a Node-style `code`, e.g. `ENOENT`. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return (
-    typeof error === 'object' && error !== null && 'code' in error && codes.includes(String((error as { code: unknown }).code))
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    codes.includes(String((error as { code: unknown }).code))
   );
 }

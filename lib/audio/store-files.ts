@@ -25,7 +25,7 @@ function storageError(cause: unknown, directory: string): unknown {
     return fail('E_DISK_FULL', 'the file is too large for this disk', `Raise the limit, ${elsewhere}.`);
   if (hasCode(cause, 'EACCES', 'EPERM', 'EROFS')) {
     return fail(
-      'E_CACHE_READONLY',
+      'E_CACHE_READ_ONLY',
       'it may not be written to',
       `Give yourself the right to write there, ${elsewhere}.`,
     );

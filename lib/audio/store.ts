@@ -40,7 +40,7 @@ export function storeDirectory(cacheRoot: string, corpusName: string, root?: str
  * store as it was; two builds at once do not disturb each other.
  * @returns a store whose entries are the given utterances, in their order, without the bad ones
  * @throws DataError `E_BAD_AUDIO` listing every bad file in `details.files`, after storing the good ones, so that a
- *   second try with 'skip' or a repaired file is quick; `E_DISK_FULL`, `E_CACHE_READONLY`; InterruptedError
+ *   second try with 'skip' or a repaired file is quick; `E_DISK_FULL`, `E_CACHE_READ_ONLY`; InterruptedError
  */
 export async function openOrBuildStore(options: StoreOptions): Promise<SampleStore> {
   checkUtterances(options);

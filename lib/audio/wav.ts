@@ -32,7 +32,7 @@ const GUID_TAILS = ['000000001000800000aa00389b71', '00002107d3118644c8c1ca00000
 
 /**
  * Reads a WAV file: PCM of 8 to 32 bits, float of 32 or 64, any rate, channels averaged to mono.
- * @throws AudioError `E_WAV_CODEC` for codecs this reader leaves to ffmpeg (ADPCM, mu-law, MP3 in WAV ...), `E_WAV_DAMAGED` otherwise
+ * @throws AudioError `E_WAV_CODEC` for codecs this reader leaves to ffmpeg (ADPCM, mu-law, MP3 in WAV ...), `E_AUDIO_DAMAGED` otherwise
  */
 export function readWav(bytes: Uint8Array, options: WavOptions = {}): DecodedAudio {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -44,7 +44,7 @@ export function readWav(bytes: Uint8Array, options: WavOptions = {}): DecodedAud
 }
 
 function damaged(reason: string): AudioError {
-  return new AudioError(reason, { code: 'E_WAV_DAMAGED', cure: 'Copy or download the file again.' });
+  return new AudioError(reason, { code: 'E_AUDIO_DAMAGED', cure: 'Copy or download the file again.' });
 }
 
 function fourcc(view: DataView, at: number): string {

@@ -55,6 +55,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(ExitCode.done); // `ser-native ... | head`
   throw error;
 });
+process.stderr.on('error', () => {}); // nobody listens any more; the work itself must go on
 process.exitCode = await main(process.argv.slice(2));
 await flush();
 process.exit();

@@ -15,6 +15,9 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
         terminal.line(
           `corpus    ${event.name}${event.synthetic ? ' (synthetic speech)' : ''}: ${event.utterances} utterances, ${event.speakers} speakers, ${event.classes.length} classes (${event.classes.join(', ')})`,
         );
+        for (const { reason, files } of event.dropped) {
+          terminal.line(terminal.dim(`          left out ${files} file${files === 1 ? '' : 's'}: ${reason}`));
+        }
         break;
       case 'decode':
         lastDecoded = event.total;

@@ -84,14 +84,14 @@ function checkClasses(fold: Fold, placed: readonly Placed[], corpus: Corpus): st
     if (part === 'train') {
       throw new DataError(`Fold ${fold.fold}: the training part has no utterance of ${lacking.join(', ')}.`, {
         code: 'E_CLASS_MISSING',
-        cure: 'Use a protocol with fewer, larger groups, or --validation none, or leave these classes out of the corpus.',
+        cure: 'Leave these classes out of the corpus, or use a protocol whose held-out parts are smaller (--validation none holds out less).',
         details: { fold: fold.fold, classes: lacking },
       });
     }
     warnings.push(
       part === 'test'
         ? `Fold ${fold.fold}: the test part has no ${lacking.join(', ')}, so its UA is undefined; the pooled UA counts.`
-        : `Fold ${fold.fold}: the validation part has no ${lacking.join(', ')}; epochs are selected on the other classes.`,
+        : `Fold ${fold.fold}: the validation part has no ${lacking.join(', ')}; epochs are selected by WA instead of UA.`,
     );
   }
   return warnings;

@@ -171,14 +171,10 @@ async function checkpointsOf(path: string): Promise<string[]> {
       () => true,
       () => false,
     );
-  for (const candidate of [join(path, 'best.safetensors'), join(path, 'final', 'best.safetensors')]) {
-    // An unfinished final fit must not be preferred to finished folds.
-    if (
-      (await exists(candidate)) &&
-      (candidate.includes('final') === false || (await exists(join(path, 'final', 'result.json'))))
-    )
-      return [candidate];
-  }
+  const own = join(path, 'best.safetensors');
+  if (await exists(own)) return [own];
+  // An unfinished final fit must not be preferred to finished folds: only a finished one has a result.
+  if (await exists(join(path, 'final', 'result.json'))) return [join(path, 'final', 'best.safetensors')];
   const folds = (await readdir(path))
     .filter((name) => /^fold-\d+$/.test(name))
     .sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));

@@ -48,7 +48,5 @@ async function load(options: LoadOptions): Promise<Addon> {
       },
     );
   }
-  // Node does not run env cleanup hooks on process.exit(): without this, an exit while the engine works ends in a crash.
-  process.once('exit', () => addon.stop());
   return addon;
 }

@@ -4,7 +4,7 @@ import { readSamples } from '../audio/read-samples.js';
 import { openOrBuildStore, storeDirectory } from '../audio/store.js';
 import type { SampleStore } from '../audio/types.js';
 import type { TrainConfig } from '../config/schema.js';
-import { synthesiseDemo } from '../corpus/demo/index.js';
+import { DEMO_VERSION, synthesiseDemo } from '../corpus/demo/index.js';
 import { readCorpus } from '../corpus/index.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, UsageError } from '../errors.js';
@@ -46,6 +46,7 @@ export async function prepare(
     utterances: whole.utterances.length,
     speakers: new Set(whole.utterances.map((utterance) => utterance.speaker)).size,
     classes: whole.classes,
+    dropped: whole.dropped.map(({ reason, paths }) => ({ reason, files: paths.length })),
   });
   for (const message of whole.warnings) emit({ type: 'warning', message });
 
@@ -57,11 +58,14 @@ export async function prepare(
     onBadAudio: config.onBadAudio,
     signal,
     synthesise: synthesiseDemo,
+    synthesiser: `synth@${DEMO_VERSION}`,
+    onWarning: (message) => emit({ type: 'warning', message }),
     onProgress: ({ done, total, etaSeconds }) => emit({ type: 'decode', done, total, etaSeconds }),
   });
   const seconds = (performance.now() - started) / 1000;
   emit({ type: 'store', utterances: store.entries.size, seconds, bad: store.bad });
   for (const bad of store.bad) emit({ type: 'warning', message: `left out ${bad.path}: ${bad.reason}` });
+  warnOfDecoding(store, emit);
 
   const corpus = { ...whole, utterances: whole.utterances.filter(({ id }) => store.entries.has(id)) };
   if (corpus.utterances.length === 0) {
@@ -95,6 +99,22 @@ export async function prepare(
     for (const { id } of corpus.utterances) prepared.active.set(id, activePart(readSamples(store, id)));
   }
   return prepared;
+}
+
+/** Files that were decoded with a complaint (truncated, clipped): the first few by name, the rest counted. */
+function warnOfDecoding(store: SampleStore, emit: (event: TrainEvent) => void): void {
+  const complained = [...store.entries.values()].filter(
+    (entry) => entry.warnings && entry.warnings.length > 0,
+  );
+  for (const { id, warnings } of complained.slice(0, 5)) {
+    emit({ type: 'warning', message: `${id}: ${warnings!.join('; ')}` });
+  }
+  if (complained.length > 5) {
+    emit({
+      type: 'warning',
+      message: `${complained.length - 5} more files were decoded with a complaint; see the store's index`,
+    });
+  }
 }
 
 function chosenFolds(asked: TrainConfig['folds'], plan: FoldPlan): number[] {

@@ -41,8 +41,9 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       cure: 'Use --device auto or --device cpu.',
     });
   }
-  await using engine = await openEngine({ device: config.device });
+  // Data first: a wrong path must not cost a set-up before it is told.
   const prepared = await prepare(config, emit, options.signal);
+  await using engine = await openEngine({ device: config.device });
   const run = await openRun(options, { config, preset, resumeFrom, engine, prepared });
   try {
     await run.update({ status: 'running', config });

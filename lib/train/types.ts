@@ -30,6 +30,8 @@ export type TrainEvent =
       utterances: number;
       speakers: number;
       classes: string[];
+      /** Files of the corpus' folder that are not part of it, and why. */
+      dropped: { reason: string; files: number }[];
     }
   | { type: 'decode'; done: number; total: number; etaSeconds: number | null }
   | { type: 'store'; utterances: number; seconds: number; bad: BadAudio[] }

@@ -128,7 +128,7 @@ describe('what is refused, with the reason', () => {
     ['E_AUDIO_NAN', 'infinite', encodeWav(infinite, { type: 'f64' }), /not numbers/],
     ['E_AUDIO_DAMAGED', 'absurd rate', encodeWav(tone(1000), { sampleRate: 3 }), /sample rate of 3 Hz/],
     ['E_AUDIO_DAMAGED', 'cut FLAC', readFileSync(fixture('sweep.flac')).subarray(0, 4000), /truncated/],
-    ['E_WAV_DAMAGED', 'header only', encodeWav(tone(1000)).subarray(0, 12), /no `fmt ` chunk/],
+    ['E_AUDIO_DAMAGED', 'header only', encodeWav(tone(1000)).subarray(0, 12), /no `fmt ` chunk/],
     [
       'E_NOT_AUDIO',
       'LFS stub',

@@ -300,7 +300,7 @@ describe('where it cannot be written', () => {
   (asRoot ? test.skip : test)('a folder that may not be written to (skipped for root, who may)', async () => {
     mkdirSync(directory, { recursive: true });
     chmodSync(directory, 0o555);
-    await expect(open()).rejects.toMatchObject({ code: 'E_CACHE_READONLY', exitCode: 3 });
+    await expect(open()).rejects.toMatchObject({ code: 'E_CACHE_READ_ONLY', exitCode: 3 });
   });
 });
 
