@@ -33,6 +33,6 @@ const ways = {
   },
 };
 
-const engine = await open();
+const engine = await open(2);
 await makeBusy(engine);
 await ways[process.argv[2]]();

@@ -8,11 +8,11 @@ export async function loadRaw() {
   return loadAddon();
 }
 
-const OPTIONS = { threads: 2, device: 'cpu', deterministic: true };
-
-export async function open() {
+/** With two threads OpenMP's pool is there to be ended as well; where engines compete for cores it makes them slow. */
+export async function open(threads = 1) {
   const { startEngine } = await import('../../../dist/native/ser-engine.js');
-  return startEngine(await loadRaw(), OPTIONS, OPTIONS);
+  const options = { threads, device: 'cpu', deterministic: true };
+  return startEngine(await loadRaw(), options, options);
 }
 
 /**

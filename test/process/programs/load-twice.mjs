@@ -9,7 +9,7 @@ const again = { exports: {} };
 process.dlopen(again, path);
 const addons = [...new Set([first, second, again.exports])];
 for (const addon of addons) {
-  addon.start({ threads: 2, device: 'cpu', deterministic: true });
+  addon.start({ threads: 1, device: 'cpu', deterministic: true });
   process.once('exit', () => addon.stop());
 }
 await Promise.all(addons.map((addon) => addon.selfTest()));
