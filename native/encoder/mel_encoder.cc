@@ -1,5 +1,6 @@
 // Log-mel spectrogram, strided convolutions, a convolutional position code and transformer (or conformer) blocks, trained
 // from scratch. Only the convolutions see padding; from there on frames are packed.
+#include <algorithm>
 #include <string>
 
 #include <ATen/TensorOperators.h>
@@ -10,7 +11,7 @@
 
 #include "encoder/encoder.h"
 #include "encoder/mel_frontend.h"
-#include "encoder/relu_mask.h"
+#include "encoder/norm_relu.h"
 #include "encoder/segment_conv.h"
 #include "encoder/segment_ops.h"
 #include "encoder/transformer_block.h"
@@ -19,7 +20,10 @@ namespace ser {
 namespace {
 
 constexpr std::int64_t kPositionKernel = 15;
-constexpr std::int64_t kStride = 2;  // of every convolution, in time and in bands
+// Convolutions that halve time and bands; later ones keep both. Channels double until then, too.
+constexpr std::int64_t kHalvings = 3;
+
+std::int64_t stride_of(std::int64_t layer) { return layer < kHalvings ? 2 : 1; }
 
 void check(const MelEncoderConfig& config) {
   const auto fail = [](const std::string& what) { throw Error("E_ARGUMENT", "mel encoder: " + what); };
@@ -42,12 +46,14 @@ class MelEncoder final : public Encoder {
     std::int64_t channels = 1, bands = config.bands;
     for (std::int64_t i = 0; i < config.conv_layers; ++i) {
       const std::string name = "encoder.conv." + std::to_string(i);
-      const std::int64_t out = config.conv_channels << i;
-      at::Tensor weight = initializer.uniform({out, channels, 3, 3}, channels * 9);
-      conv_weight_.push_back(parameters.add(name + ".weight", weight, true));
-      conv_bias_.push_back(parameters.add(name + ".bias", initializer.uniform({out}, channels * 9), false));
+      const std::int64_t out = config.conv_channels << std::min(i, kHalvings - 1);
+      conv_weight_.push_back(parameters.add(name + ".weight", initializer.uniform({out, channels, 3, 3}, channels * 9), true));
+      conv_norm_.push_back({parameters.add(name + ".norm.weight", initializer.ones({out}), false),
+                            parameters.add(name + ".norm.bias", initializer.zeros({out}), false),
+                            parameters.add_buffer(name + ".norm.mean", initializer.zeros({out})),
+                            parameters.add_buffer(name + ".norm.variance", initializer.ones({out}))});
       channels = out;
-      bands = (bands - 1) / kStride + 1;
+      bands = (bands - 1) / stride_of(i) + 1;
     }
     const std::int64_t in = channels * bands, width = config.width;
     project_weight_ = parameters.add("encoder.project.weight", initializer.uniform({width, in}, in), true);
@@ -68,12 +74,15 @@ class MelEncoder final : public Encoder {
 
   Frames forward(const Waves& waves, const EncodeContext& context) const override {
     MelBatch mel = mel_spectrogram(frontend_, waves, context.augment);
-    at::Tensor x = mel.values;
+    // With one channel both memory formats describe the same bytes; saying channels-last keeps every convolution in it.
+    const std::int64_t rows = mel.values.size(2), bands = mel.values.size(3);
+    at::Tensor x = mel.values.as_strided(mel.values.sizes(), {rows * bands, 1, bands, 1});
     std::vector<std::int64_t> lengths = std::move(mel.frames);
     for (std::size_t i = 0; i < conv_weight_.size(); ++i) {
-      x = at::conv2d(x, conv_weight_[i], conv_bias_[i], {kStride, kStride}, {1, 1});
-      for (std::int64_t& length : lengths) length = (length - 1) / kStride + 1;
-      x = relu_mask(x, lengths);
+      const std::int64_t stride = stride_of(static_cast<std::int64_t>(i));
+      x = at::conv2d(x, conv_weight_[i], /*bias=*/{}, {stride, stride}, {1, 1});
+      for (std::int64_t& length : lengths) length = (length - 1) / stride + 1;
+      x = norm_relu(x, conv_norm_[i], lengths, context.training);
     }
     // B x C x T x W to packed sum(T) x (W C): in channels-last memory the last two dimensions already lie together.
     const SegmentsPtr segments = make_segments(lengths, waves.keys);
@@ -91,7 +100,8 @@ class MelEncoder final : public Encoder {
  private:
   MelEncoderConfig config_;
   MelFrontend frontend_;
-  std::vector<at::Tensor> conv_weight_, conv_bias_;
+  std::vector<at::Tensor> conv_weight_;
+  std::vector<NormWeights> conv_norm_;
   at::Tensor project_weight_, project_bias_, project_norm_weight_, project_norm_bias_, position_weight_, position_bias_;
   std::vector<TransformerBlock> blocks_;
   at::Tensor norm_weight_, norm_bias_;

@@ -114,8 +114,8 @@ MelBatch mel_spectrogram(const MelFrontend& frontend, const Waves& waves, const 
       float* row = values + i * longest * bands;
       const double warp = warp_of(augment, b);
       const MelFilters warped = warp == 1 ? MelFilters() : make_filters(bands, warp);
-      mel_rows(tables, warp == 1 ? plain : warped, samples + starts[b], hop_of(augment, b), out.frames[b], static_cast<float>(frontend.mean),
-               static_cast<float>(1 / frontend.deviation), row);
+      mel_rows(tables, warp == 1 ? plain : warped, samples + starts[b], hop_of(augment, b), out.frames[b], row);
+      shift_rows(out.frames[b] * bands, frontend.mean, static_cast<float>(1 / frontend.deviation), row);
       std::fill(row + out.frames[b] * bands, row + longest * bands, 0.0f);
       if (augment != nullptr) mask_row(*augment, b, batch, out.frames[b], bands, row);
     }
@@ -142,7 +142,8 @@ MelBatch mel_spectrogram_composite(const MelFrontend& frontend, const Waves& wav
     const at::Tensor windows = waves.samples.narrow(0, start, waves.lengths[b]).unfold(0, kMelWindow, hop_of(augment, b)) * window;
     const at::Tensor spectrum = at::fft_rfft(windows, kMelFft).abs().square();
     const at::Tensor energy = spectrum.matmul(matrix.to(options));
-    at::Tensor values = ((energy + 1e-6).log() - frontend.mean) / frontend.deviation;
+    at::Tensor values = (energy + 1e-8).log();
+    values = (std::isnan(frontend.mean) ? values - values.mean() : values - frontend.mean) / frontend.deviation;
     if (augment != nullptr) {
       at::Tensor keep = at::empty({out.frames[b], frontend.bands}, at::TensorOptions(at::kFloat)).fill_(1);
       mask_row(*augment, b, batch, out.frames[b], frontend.bands, keep.mutable_data_ptr<float>());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -12,11 +13,12 @@ namespace ser {
 
 // 25 ms windows (symmetric Hann) every 10 ms, no padding: T = floor((N - 400) / hop) + 1 with hop = 160 samples, or 160 times
 // an utterance's tempo factor. |FFT of 512|^2, triangular filters on the HTK mel scale from 60 to 7800 Hz, natural logarithm
-// of energy + 1e-6, then (x - mean) / deviation. A warp factor multiplies the filters' corner frequencies.
+// of energy + 1e-8, then (x - mean) / deviation; a mean of NaN stands for the utterance's own, over all frames and bands, which
+// takes the recording's level out. A warp factor multiplies the filters' corner frequencies.
 struct MelFrontend {
   std::int64_t bands = 80;
-  double mean = 0;
-  double deviation = 1;
+  double mean = std::numeric_limits<double>::quiet_NaN();
+  double deviation = 4;
 };
 
 inline constexpr std::int64_t kMelWindow = 400;

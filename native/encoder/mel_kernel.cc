@@ -19,8 +19,12 @@ constexpr int kPoints = 256;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
 
-struct Buffers {
+constexpr int kMaxBands = 256;
+
+struct alignas(64) Buffers {
   Vec re[2][kPoints], im[2][kPoints];
+  // Slot b + 1 is filter b; the two at the ends take what lies outside the first and the last centre, which is no filter's.
+  Vec energies[kMaxBands + 2];
 };
 
 // Stockham radix-4: four passes between two buffers, results in natural order in buffer 0.
@@ -81,8 +85,8 @@ SER_ALWAYS_INLINE Vec log_of(const Vec& x) {
   return m + y + e * 0.693359375f;
 }
 
-SER_VECTOR_CLONES void eight_rows(const MelTables& tables, const MelFilters& filters, const float* const* frames, float mean, float gain,
-                                  Buffers& buffers, Vec* energies, float* const* out) {
+SER_VECTOR_CLONES void eight_rows(const MelTables& tables, const MelFilters& filters, const float* const* frames,
+                                  Buffers& buffers, float* const* out) {
   for (int n = 0; n < kPoints; ++n) {
     Vec even{}, odd{};
     if (2 * n < 400) {
@@ -98,7 +102,8 @@ SER_VECTOR_CLONES void eight_rows(const MelTables& tables, const MelFilters& fil
   }
   transform(tables, buffers);
 
-  for (std::int64_t band = 0; band <= filters.bands; ++band) energies[band] = Vec{};
+  Vec* energies = buffers.energies;
+  for (std::int64_t band = 0; band < filters.bands + 2; ++band) energies[band] = Vec{};
   const Vec *zr = buffers.re[0], *zi = buffers.im[0];
   for (int k = 0; k <= kPoints; ++k) {
     const std::int32_t band = filters.band[static_cast<std::size_t>(k)];
@@ -110,17 +115,29 @@ SER_VECTOR_CLONES void eight_rows(const MelTables& tables, const MelFilters& fil
     const float c = k == kPoints ? -1.0f : tables.split_re[k], s = k == kPoints ? 0.0f : tables.split_im[k];
     const Vec re = er + dr * c - di * s, im = ei + dr * s + di * c;
     const Vec power = re * re + im * im;
-    // energies[b] is filter b - 1: slot 0 takes what falls below the first filter's centre from no filter at all.
     energies[band + 1] += power * filters.rising[static_cast<std::size_t>(k)];
     energies[band] += power * filters.falling[static_cast<std::size_t>(k)];
   }
   for (std::int64_t band = 0; band < filters.bands; ++band) {
-    const Vec value = (log_of(energies[band + 1] + 1e-6f) - mean) * gain;
+    const Vec value = log_of(energies[band + 1] + 1e-8f);
     for (int lane = 0; lane < kLanes; ++lane) out[lane][band] = value[lane];
   }
 }
 
+SER_VECTOR_CLONES void shift_by(std::int64_t n, float mean, float gain, float* x) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = (x[i] - mean) * gain;
+}
+
 }  // namespace
+
+void shift_rows(std::int64_t n, double mean, float gain, float* x) {
+  if (std::isnan(mean)) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
+    mean = sum / static_cast<double>(n);
+  }
+  shift_by(n, static_cast<float>(mean), gain, x);
+}
 
 MelTables::MelTables() {
   const double pi = 3.14159265358979323846;
@@ -134,10 +151,8 @@ MelTables::MelTables() {
 }
 
 void mel_rows(const MelTables& tables, const MelFilters& filters, const float* samples, std::int64_t hop, std::int64_t frames,
-              float mean, float gain, float* out) {
+              float* out) {
   Buffers buffers;
-  // Filter `bands` (one past the last) collects the rising side beyond the last centre, which belongs to no filter.
-  std::vector<Vec> energies(static_cast<std::size_t>(filters.bands) + 2);
   for (std::int64_t t = 0; t < frames; t += kLanes) {
     const float* in[kLanes];
     float* rows[kLanes];
@@ -147,7 +162,7 @@ void mel_rows(const MelTables& tables, const MelFilters& filters, const float* s
       in[lane] = samples + frame * hop;
       rows[lane] = out + frame * filters.bands;
     }
-    eight_rows(tables, filters, in, mean, gain, buffers, energies.data(), rows);
+    eight_rows(tables, filters, in, buffers, rows);
   }
 }
 

@@ -22,8 +22,11 @@ struct MelTables {
   float split_re[256], split_im[256];      // exp(-2 pi i k / 512)
 };
 
-// Writes (log(energy + 1e-6) - mean) * gain for `frames` frames of `hop` samples, rows of filters.bands floats.
+// Writes log(energy + 1e-8) for `frames` frames of `hop` samples, rows of filters.bands floats (at most 256).
 void mel_rows(const MelTables& tables, const MelFilters& filters, const float* samples, std::int64_t hop, std::int64_t frames,
-              float mean, float gain, float* out);
+              float* out);
+
+// x = (x - mean) * gain over n values; a mean of NaN stands for their own.
+void shift_rows(std::int64_t n, double mean, float gain, float* x);
 
 }  // namespace ser

@@ -151,8 +151,9 @@ at::Tensor run(const at::Tensor& x, const at::Tensor& residual, const Mask& mask
 // The backward pass draws the mask again instead of keeping it: drawing costs about a cycle an element, less than the
 // memory traffic of a stored mask.
 struct Dropout : torch::autograd::Function<Dropout> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual,
-                            double scale, double p, const DropoutKey& key, const SegmentsPtr& segments) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x,
+                            const std::optional<at::Tensor>& residual, double scale, double p, const DropoutKey& key,
+                            const SegmentsPtr& segments) {
     ctx->saved_data["p"] = p;
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["seed"] = static_cast<std::int64_t>(key.seed);
@@ -160,9 +161,9 @@ struct Dropout : torch::autograd::Function<Dropout> {
     ctx->saved_data["site"] = static_cast<std::int64_t>(key.site);
     ctx->saved_data["shared"] = key.shared;
     ctx->saved_data["segments"] = c10::IValue::make_capsule(segments);
-    ctx->saved_data["residual"] = residual.defined();
+    ctx->saved_data["residual"] = residual.has_value();
     ctx->saved_data["type"] = x.scalar_type();
-    return run(x, residual, make_mask(p, scale, key), *segments);
+    return run(x, residual.value_or(at::Tensor()), make_mask(p, scale, key), *segments);
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::tensor_list grad) {
@@ -182,13 +183,13 @@ struct Dropout : torch::autograd::Function<Dropout> {
 }  // namespace
 
 at::Tensor dropout(const at::Tensor& x, double p, const DropoutKey& key, const SegmentsPtr& segments) {
-  return p <= 0 ? x : Dropout::apply(x, at::Tensor(), 1.0, p, key, segments);
+  return p <= 0 ? x : Dropout::apply(x, std::optional<at::Tensor>(), 1.0, p, key, segments);
 }
 
 at::Tensor dropout_add(const at::Tensor& x, const at::Tensor& residual, double scale, double p, const DropoutKey& key,
                        const SegmentsPtr& segments) {
   if (p <= 0) return at::add(residual, x, scale);
-  return Dropout::apply(x, residual, scale, p, key, segments);
+  return Dropout::apply(x, std::optional<at::Tensor>(residual), scale, p, key, segments);
 }
 
 }  // namespace ser

@@ -74,7 +74,7 @@ class TorchEngine final : public Engine {
     ModelInfo info;
     info.parameters = owner->parameters().count();
     info.frame_width = owner->frame_width();
-    for (const Parameter& parameter : owner->parameters().all()) info.tensors.push_back({parameter.name, parameter.tensor.sizes().vec()});
+    for (const auto& [name, tensor] : owner->parameters().named()) info.tensors.push_back({name, tensor.sizes().vec()});
     return info;
   }
 

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -53,17 +54,17 @@ struct StartOptions {
 
 struct MelEncoderConfig {
   std::int64_t bands = 80;
-  double mean = -6;
+  double mean = std::numeric_limits<double>::quiet_NaN();  // NaN = each utterance's own
   double deviation = 4;
-  std::int64_t conv_channels = 16;
-  std::int64_t conv_layers = 3;
-  std::int64_t width = 144;
-  std::int64_t layers = 4;
+  std::int64_t conv_channels = 24;
+  std::int64_t conv_layers = 4;
+  std::int64_t width = 192;
+  std::int64_t layers = 2;
   std::int64_t heads = 4;
-  std::int64_t feed_forward = 576;
+  std::int64_t feed_forward = 768;
   Block block = Block::transformer;
   std::int64_t conv_kernel = 15;
-  double dropout = 0.15;
+  double dropout = 0.1;
 };
 
 struct ModelConfig {
@@ -72,7 +73,7 @@ struct ModelConfig {
   Pooling pooling = Pooling::flam;
   std::int64_t pooling_heads = 16;
   std::int64_t embedding = 64;
-  double head_dropout = 0.1;
+  double head_dropout = 0.2;
 };
 
 struct TensorInfo {

@@ -28,6 +28,12 @@ at::Tensor ParameterSet::add(std::string name, at::Tensor initial, bool decay) {
   return initial;
 }
 
+Buffer ParameterSet::add_buffer(std::string name, at::Tensor initial) {
+  Buffer buffer{initial, initial.clone()};
+  named_buffers_.emplace_back(std::move(name), buffer);
+  return buffer;
+}
+
 void ParameterSet::flatten(at::Device device) {
   starts_.assign(parameters_.size(), 0);
   std::int64_t at = 0;
@@ -46,11 +52,35 @@ void ParameterSet::flatten(at::Device device) {
     view.copy_(tensor.detach());
     tensor.set_data(view);
   }
+  std::int64_t total = 0;
+  for (const auto& [name, buffer] : named_buffers_) total += buffer.value.numel();
+  buffers_ = at::zeros({total}, flat_.options());
+  pending_ = at::zeros({total}, flat_.options());
+  std::int64_t start = 0;
+  for (auto& [name, buffer] : named_buffers_) {
+    for (const auto& [tensor, flat] : {std::pair(&buffer.value, &buffers_), std::pair(&buffer.pending, &pending_)}) {
+      at::Tensor view = view_of(*flat, start, *tensor);
+      view.copy_(*tensor);
+      tensor->set_data(view);
+    }
+    start += buffer.value.numel();
+  }
 }
 
 NamedTensors ParameterSet::named(const std::string& prefix) const {
   NamedTensors out;
   for (const Parameter& parameter : parameters_) out.emplace_back(prefix + parameter.name, parameter.tensor.detach());
+  for (const auto& [name, buffer] : named_buffers_) out.emplace_back(prefix + name, buffer.value);
+  return out;
+}
+
+NamedTensors ParameterSet::named_buffer_views(const at::Tensor& flat, const std::string& prefix) const {
+  NamedTensors out;
+  std::int64_t start = 0;
+  for (const auto& [name, buffer] : named_buffers_) {
+    out.emplace_back(prefix + name, view_of(flat, start, buffer.value));
+    start += buffer.value.numel();
+  }
   return out;
 }
 

@@ -17,20 +17,33 @@ struct Parameter {
   bool decay = false;  // weight decay applies: matrices and kernels, not biases, norms and score vectors
 };
 
+// A tensor that training moves without a gradient: running statistics. A forward pass in training leaves the next value in
+// `pending`; the optimiser takes it over only where it accepts the step.
+struct Buffer {
+  at::Tensor value, pending;
+};
+
 class ParameterSet {
  public:
   // Registers a tensor with its initial values and returns the handle that modules keep.
   at::Tensor add(std::string name, at::Tensor initial, bool decay);
 
+  Buffer add_buffer(std::string name, at::Tensor initial);
+
   // Moves all tensors into one flat float32 buffer on `device`, those with decay first; call once, after the last add.
   void flatten(at::Device device);
 
   const std::vector<Parameter>& all() const { return parameters_; }
+  // Parameters and buffers: what a checkpoint of the model holds.
   NamedTensors named(const std::string& prefix = "") const;
   // Views of `flat` (as long as flat()) under the parameters' names and shapes: moments and averages go by these.
   NamedTensors named_views(const at::Tensor& flat, const std::string& prefix) const;
 
+  NamedTensors named_buffer_views(const at::Tensor& flat, const std::string& prefix) const;
+
   const at::Tensor& flat() const { return flat_; }
+  const at::Tensor& buffers() const { return buffers_; }
+  const at::Tensor& pending_buffers() const { return pending_; }
   // Elements at the front of flat() that have weight decay.
   std::int64_t decayed() const { return decayed_; }
   std::int64_t count() const;
@@ -41,7 +54,8 @@ class ParameterSet {
  private:
   std::vector<Parameter> parameters_;
   std::vector<std::int64_t> starts_;
-  at::Tensor flat_;
+  std::vector<std::pair<std::string, Buffer>> named_buffers_;
+  at::Tensor flat_, buffers_, pending_;
   std::int64_t decayed_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -22,7 +23,10 @@ Optimizer::Optimizer(ParameterSet& parameters, const at::Tensor& centers, const 
   center_first_ = at::zeros_like(center_gradient_);
   center_second_ = at::zeros_like(center_gradient_);
   steps_ = at::zeros({}, flat.options());
-  if (config.average_decay > 0) average_ = flat.clone();
+  if (config.average_decay > 0) {
+    average_ = flat.clone();
+    buffer_average_ = parameters.buffers().clone();
+  }
   const std::int64_t decayed = parameters.decayed(), rest = flat.numel() - decayed;
   const auto group = [&](std::int64_t start, std::int64_t length, double decay) {
     groups_.push_back({flat.narrow(0, start, length), gradient_.narrow(0, start, length), first_moment_.narrow(0, start, length),
@@ -55,10 +59,15 @@ void Optimizer::step(const at::Tensor& norm, const at::Tensor& bad, double learn
                       group.is_center ? center_learning_rate : learning_rate, config_.beta1, config_.beta2, group.decay, config_.epsilon,
                       /*amsgrad=*/false, /*maximize=*/false, scale, bad);
   }
+  // Not an interpolation: the pending statistics of a bad step may be NaN, and NaN times 0 is NaN.
+  at::Tensor buffers = parameters_.buffers();
+  buffers.copy_(at::where(bad.to(at::kBool), buffers, parameters_.pending_buffers()));
   if (average_.defined()) {
     // The decay grows from 0.1 so that the first average is not the random start (as in TensorFlow's ExponentialMovingAverage).
     const at::Tensor decay = at::minimum((steps_ + 1) / (steps_ + 10), at::scalar_tensor(config_.average_decay, steps_.options()));
-    average_.lerp_(parameters_.flat(), (1 - decay) * (1 - bad));
+    const at::Tensor share = (1 - decay) * (1 - bad);
+    average_.lerp_(parameters_.flat(), share);
+    buffer_average_.lerp_(buffers, share);
   }
 }
 
@@ -66,7 +75,10 @@ NamedTensors Optimizer::state() const {
   NamedTensors out = parameters_.named_views(first_moment_, "first_moment.");
   const auto append = [&](NamedTensors more) { out.insert(out.end(), more.begin(), more.end()); };
   append(parameters_.named_views(second_moment_, "second_moment."));
-  if (average_.defined()) append(parameters_.named_views(average_, "average."));
+  if (average_.defined()) {
+    append(parameters_.named_views(average_, "average."));
+    append(parameters_.named_buffer_views(buffer_average_, "average."));
+  }
   append({{"centers", centers_.detach()}, {"first_moment.centers", center_first_}, {"second_moment.centers", center_second_}, {"steps", steps_}});
   return out;
 }

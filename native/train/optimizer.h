@@ -22,8 +22,9 @@ class Optimizer {
   // waits for the device.
   void step(const at::Tensor& norm, const at::Tensor& bad, double learning_rate, double center_learning_rate);
 
-  // The moving average, or the weights where none is kept.
+  // The moving average, or the weights (and running statistics) where none is kept.
   const at::Tensor& average() const { return average_.defined() ? average_ : parameters_.flat(); }
+  const at::Tensor& buffer_average() const { return buffer_average_.defined() ? buffer_average_ : parameters_.buffers(); }
 
   // Everything that a bit-exact resume needs besides the weights and centers, by name.
   NamedTensors state() const;
@@ -38,7 +39,7 @@ class Optimizer {
   ParameterSet& parameters_;
   at::Tensor centers_;
   TrainerConfig config_;
-  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_;
+  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_, buffer_average_;
   std::vector<Group> groups_;
 };
 

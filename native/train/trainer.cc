@@ -117,6 +117,8 @@ void Trainer::copy_average(Model& to) const {
   if (!same()) throw Error("E_SHAPE", "the average can only be copied into a model of the same configuration");
   at::Tensor flat = other.flat();
   flat.copy_(optimizer_->average());
+  at::Tensor buffers = other.buffers();
+  buffers.copy_(optimizer_->buffer_average());
 }
 
 }  // namespace ser

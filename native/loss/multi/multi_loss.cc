@@ -122,16 +122,16 @@ void supcon_term(const MultiLossInput& in, const at::Tensor& classes, const Mult
 
 struct MultiLoss : torch::autograd::Function<MultiLoss> {
   static torch::autograd::tensor_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
-                                              const at::Tensor& embedding, const at::Tensor& contrast,
-                                              const at::Tensor& centers, const MultiLossInput& rest,
+                                              const at::Tensor& embedding,
+                                              const std::optional<at::Tensor>& contrast, const at::Tensor& centers, const MultiLossInput& rest,
                                               const MultiLossOptions& options) {
-    const MultiLossInput in{logits, embedding, contrast, rest.labels, rest.base_classes, centers};
+    const MultiLossInput in{logits, embedding, contrast.value_or(at::Tensor()), rest.labels, rest.base_classes, centers};
     const at::Tensor classes = dominant_classes(in.labels, in.base_classes);
     Term kl, focal, center, supcon{zero_scalar(logits), zero_scalar(logits)};
     Gradients grad;
     classification_terms(in, options, kl, focal, grad);
     center_term(in, classes, options.weights.center, center, grad);
-    if (contrast.defined()) supcon_term(in, classes, options, supcon, grad);
+    if (in.contrast.defined()) supcon_term(in, classes, options, supcon, grad);
 
     const at::Tensor components = at::stack({kl.raw, focal.raw, center.raw, supcon.raw, kl.scaled, focal.scaled, center.scaled,
                                              supcon.scaled});
@@ -169,7 +169,8 @@ at::Tensor dominant_classes(const at::Tensor& labels, const at::Tensor& base_cla
 }
 
 MultiLossOutput multi_loss(const MultiLossInput& input, const MultiLossOptions& options) {
-  const auto out = MultiLoss::apply(input.logits, input.embedding, input.contrast, input.centers, input, options);
+  const std::optional<at::Tensor> contrast = input.contrast.defined() ? std::optional(input.contrast) : std::nullopt;
+  const auto out = MultiLoss::apply(input.logits, input.embedding, contrast, input.centers, input, options);
   return {out[0], out[1]};
 }
 
