@@ -44,12 +44,14 @@ at::Tensor Model::embed(const at::Tensor& pooled) const { return at::linear(pool
 
 ModelOutput Model::forward(const Waves& waves, const EncodeContext& context, bool contrast) const {
   const Frames frames = encoder_->forward(waves, context);
-  const at::Tensor& f = frames.values;
+  const at::Tensor f = frames.values.to(at::kFloat);
   ModelOutput out;
   out.segments = frames.segments;
-  at::Tensor pooled, contrast_pooled;
+  at::Tensor pooled, contrast_pooled, projected;
+  if (config_.pooling == Pooling::flam) projected = flam_projection(f, flam_).to(at::kFloat);
+  // From here on tensors are small and feed softmaxes and losses: all of it in float32, whatever the precision.
+  const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
   if (config_.pooling == Pooling::flam) {
-    const at::Tensor projected = flam_projection(f, flam_);
     const FlamOutput flam_out = flam(f, projected, flam_, frames.segments);
     pooled = flam_out.pooled;
     out.weights = flam_out.weights;
