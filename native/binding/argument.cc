@@ -9,28 +9,59 @@ namespace {
 
 const char* array_type_name(napi_typedarray_type type) {
   switch (type) {
-    case napi_int8_array: return "Int8Array";
-    case napi_uint8_array: return "Uint8Array";
-    case napi_uint8_clamped_array: return "Uint8ClampedArray";
-    case napi_int16_array: return "Int16Array";
-    case napi_uint16_array: return "Uint16Array";
-    case napi_int32_array: return "Int32Array";
-    case napi_uint32_array: return "Uint32Array";
-    case napi_float32_array: return "Float32Array";
-    case napi_float64_array: return "Float64Array";
-    case napi_bigint64_array: return "BigInt64Array";
-    case napi_biguint64_array: return "BigUint64Array";
-    default: return "a typed array of another kind";
+    case napi_int8_array:
+      return "Int8Array";
+    case napi_uint8_array:
+      return "Uint8Array";
+    case napi_uint8_clamped_array:
+      return "Uint8ClampedArray";
+    case napi_int16_array:
+      return "Int16Array";
+    case napi_uint16_array:
+      return "Uint16Array";
+    case napi_int32_array:
+      return "Int32Array";
+    case napi_uint32_array:
+      return "Uint32Array";
+    case napi_float32_array:
+      return "Float32Array";
+    case napi_float64_array:
+      return "Float64Array";
+    case napi_bigint64_array:
+      return "BigInt64Array";
+    case napi_biguint64_array:
+      return "BigUint64Array";
+    default:
+      return "a typed array of another kind";
   }
 }
 
-template <typename T> struct ArrayType;
-template <> struct ArrayType<std::uint8_t> { static constexpr napi_typedarray_type value = napi_uint8_array; };
-template <> struct ArrayType<std::int16_t> { static constexpr napi_typedarray_type value = napi_int16_array; };
-template <> struct ArrayType<std::int32_t> { static constexpr napi_typedarray_type value = napi_int32_array; };
-template <> struct ArrayType<std::uint32_t> { static constexpr napi_typedarray_type value = napi_uint32_array; };
-template <> struct ArrayType<float> { static constexpr napi_typedarray_type value = napi_float32_array; };
-template <> struct ArrayType<double> { static constexpr napi_typedarray_type value = napi_float64_array; };
+template <typename T>
+struct ArrayType;
+template <>
+struct ArrayType<std::uint8_t> {
+  static constexpr napi_typedarray_type value = napi_uint8_array;
+};
+template <>
+struct ArrayType<std::int16_t> {
+  static constexpr napi_typedarray_type value = napi_int16_array;
+};
+template <>
+struct ArrayType<std::int32_t> {
+  static constexpr napi_typedarray_type value = napi_int32_array;
+};
+template <>
+struct ArrayType<std::uint32_t> {
+  static constexpr napi_typedarray_type value = napi_uint32_array;
+};
+template <>
+struct ArrayType<float> {
+  static constexpr napi_typedarray_type value = napi_float32_array;
+};
+template <>
+struct ArrayType<double> {
+  static constexpr napi_typedarray_type value = napi_float64_array;
+};
 
 struct View {
   napi_typedarray_type type = napi_int8_array;

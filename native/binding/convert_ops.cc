@@ -9,10 +9,10 @@ namespace {
 void check_within(const Argument& offsets, std::size_t row, std::int64_t offset, std::int64_t length, std::size_t samples) {
   // Offsets and lengths are below 2^53 each: the sum cannot overflow.
   if (offset + length > static_cast<std::int64_t>(samples)) {
-    offsets.fail_at(row,
-                    "such that its " + std::to_string(length) + " samples end within the " + std::to_string(samples) +
-                        " samples given",
-                    static_cast<double>(offset));
+    offsets.fail_at(
+        row,
+        "such that its " + std::to_string(length) + " samples end within the " + std::to_string(samples) + " samples given",
+        static_cast<double>(offset));
   }
 }
 
@@ -64,8 +64,7 @@ MixSamplesRequest to_mix_samples_request(const Argument& argument) {
   const Argument mix = argument.field("mix");
   request.mix = to_mix_rows(mix, request.rows);
   for (std::size_t row = 0; row < request.rows.offsets.size(); ++row) {
-    check_within(rows.field("offsets"), row, request.rows.offsets[row], request.rows.lengths[row],
-                 request.samples.size());
+    check_within(rows.field("offsets"), row, request.rows.offsets[row], request.rows.lengths[row], request.samples.size());
     check_within(mix.field("partnerOffsets"), row, request.mix.partner_offsets[row], request.mix.partner_lengths[row],
                  request.samples.size());
   }

@@ -102,9 +102,8 @@ MixRows to_mix_rows(const Argument& argument, const Rows& rows) {
     }
     const std::int64_t partner_latest = mix.partner_lengths[row] - mix.segment_lengths[row];
     if (mix.partner_starts[row] > partner_latest) {
-      partner_starts.fail_at(
-          row, "at most " + std::to_string(partner_latest) + ", so that the segment ends within the partner",
-          static_cast<double>(mix.partner_starts[row]));
+      partner_starts.fail_at(row, "at most " + std::to_string(partner_latest) + ", so that the segment ends within the partner",
+                             static_cast<double>(mix.partner_starts[row]));
     }
     if (!std::isfinite(mix.snr[row])) snr.fail_at(row, "finite, in dB", mix.snr[row]);
   }

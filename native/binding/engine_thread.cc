@@ -20,8 +20,7 @@ void EngineThread::start(const StartOptions& options) {
   napi_value name = Napi::String::New(env_, "ser-native engine");
   // No JavaScript function behind it: a wake-up only says that finished_ is worth a look, so that nothing is lost or
   // freed twice when the env discards its queue of wake-ups.
-  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, on_wake, &wake_) !=
-      napi_ok) {
+  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, on_wake, &wake_) != napi_ok) {
     throw Error("E_INTERNAL", "Node refused to create the engine's thread-safe function");
   }
   napi_unref_threadsafe_function(env_, wake_);

@@ -44,14 +44,12 @@ Napi::Value open_store(const Napi::CallbackInfo& info) {
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   const ModelConfig config = to_model_config(Argument::of(info, 0, "config"));
   const auto seed = static_cast<std::uint64_t>(Argument::of(info, 1, "seed").integer(0));
-  return enqueue<Handle>(
-      info, [config, seed](Engine& engine) { return engine.create_model(config, seed); }, from_handle);
+  return enqueue<Handle>(info, [config, seed](Engine& engine) { return engine.create_model(config, seed); }, from_handle);
 }
 
 Napi::Value model_info(const Napi::CallbackInfo& info) {
   const Handle model = Argument::of(info, 0, "model").handle();
-  return enqueue<ModelInfo>(
-      info, [model](Engine& engine) { return engine.model_info(model); }, from_model_info);
+  return enqueue<ModelInfo>(info, [model](Engine& engine) { return engine.model_info(model); }, from_model_info);
 }
 
 Napi::Value save_model(const Napi::CallbackInfo& info) {
@@ -82,8 +80,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
 Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   const Handle model = Argument::of(info, 0, "model").handle();
   const TrainerConfig config = to_trainer_config(Argument::of(info, 1, "config"));
-  return enqueue<Handle>(
-      info, [model, config](Engine& engine) { return engine.create_trainer(model, config); }, from_handle);
+  return enqueue<Handle>(info, [model, config](Engine& engine) { return engine.create_trainer(model, config); }, from_handle);
 }
 
 Napi::Value train_step(const Napi::CallbackInfo& info) {
@@ -92,9 +89,7 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   StepRequest request = to_step_request(Argument::of(info, 2, "request"));
   return enqueue<StepResult>(
       info,
-      [trainer, store, request = std::move(request)](Engine& engine) {
-        return engine.train_step(trainer, store, request);
-      },
+      [trainer, store, request = std::move(request)](Engine& engine) { return engine.train_step(trainer, store, request); },
       from_step_result);
 }
 

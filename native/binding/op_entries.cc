@@ -10,8 +10,7 @@ namespace {
 template <typename T>
 Napi::Value enqueue_frame_attention(const Napi::CallbackInfo& info, const Argument& argument) {
   return enqueue<FrameAttentionResult<T>>(
-      info,
-      [request = to_frame_attention_request<T>(argument)](Engine& engine) { return engine.frame_attention(request); },
+      info, [request = to_frame_attention_request<T>(argument)](Engine& engine) { return engine.frame_attention(request); },
       from_frame_attention_result<T>);
 }
 
