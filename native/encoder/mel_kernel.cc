@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "engine/vector_clones.h"
 
@@ -60,7 +61,8 @@ SER_ALWAYS_INLINE void transform(const MelTables& tables, Buffers& buffers) {
   }
 }
 
-// Natural logarithm of positive normal numbers, relative error about 1e-7 (polynomial of the Cephes library's logf).
+// Natural logarithm of positive normal numbers, relative error about 1e-7 (polynomial of the Cephes library's logf); infinity
+// and NaN stay what they are, so that damaged audio is noticed at the loss.
 SER_ALWAYS_INLINE Vec log_of(const Vec& x) {
   IntVec bits;
   std::memcpy(&bits, &x, sizeof bits);
@@ -82,7 +84,8 @@ SER_ALWAYS_INLINE Vec log_of(const Vec& x) {
   p = p * m - 2.4999993993e-1f;
   p = p * m + 3.3333331174e-1f;
   const Vec y = p * m * z + e * -2.12194440e-4f - z * 0.5f;
-  return m + y + e * 0.693359375f;
+  const Vec result = m + y + e * 0.693359375f;
+  return x <= std::numeric_limits<float>::max() ? result : x;
 }
 
 SER_VECTOR_CLONES void eight_rows(const MelTables& tables, const MelFilters& filters, const float* const* frames,
