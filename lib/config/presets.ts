@@ -10,13 +10,28 @@ export interface Preset {
 export const PRESETS: Record<string, Preset> = {
   mel: {
     summary: 'log-mel encoder from scratch, EAM, FLAM, four losses: the default for recorded corpora',
-    config: {},
+    config: {
+      trim: 40,
+      // With all weights at 1 training from scratch stalls: see docs/performance.md.
+      losses: { kl: 1, focal: 1, center: 0.1, supcon: 0.5 },
+      augment: {
+        tempo: [0.88, 1.12],
+        warp: [0.9, 1.1],
+        timeMasks: 1,
+        timeMaskFraction: 0.15,
+        bandMasks: 2,
+        bandMaskWidth: 8,
+      },
+    },
   },
   quick: {
     summary: 'a smaller model and few epochs: the default for the synthetic demo corpus',
     config: {
       epochs: 8,
-      encoder: { layers: 2, width: 96, feedForward: 192, convChannels: 16 },
+      optimiser: { learningRate: 2e-3 },
+      losses: { kl: 1, focal: 1, center: 0.1, supcon: 0.5 },
+      augment: { tempo: [0.88, 1.12], warp: [0.9, 1.1], bandMaskWidth: 8 },
+      encoder: { width: 96, feedForward: 192, convChannels: 16, convLayers: 3, layers: 1 },
     },
   },
 };

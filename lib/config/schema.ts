@@ -10,12 +10,18 @@ const encoder = z
   .strictObject({
     kind: z.literal('mel').default('mel'),
     bands: z.int().min(8).max(256).default(80).describe('mel bands of 25 ms windows every 10 ms'),
-    convChannels: z.int().min(1).max(1024).default(32).describe('channels of the subsampling convolutions'),
-    width: z.int().min(8).max(4096).default(144).describe('width of a frame'),
-    layers: z.int().min(0).max(64).default(4),
+    convChannels: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(24)
+      .describe('channels of the first convolution (3 x 3, stride 2); each next one has twice as many'),
+    convLayers: z.int().min(1).max(4).default(4).describe('convolutions'),
+    width: z.int().min(8).max(4096).default(192).describe('width of a frame'),
+    layers: z.int().min(0).max(64).default(2),
     heads: z.int().min(1).max(64).default(4),
-    feedForward: z.int().min(8).max(16_384).default(576),
-    block: z.enum(['transformer', 'conformer']).default('conformer'),
+    feedForward: z.int().min(8).max(16_384).default(768),
+    block: z.enum(['transformer', 'conformer']).default('transformer'),
     convKernel: z
       .int()
       .min(1)
@@ -46,6 +52,7 @@ const augment = z
     gain: range.optional().describe('dB, uniform'),
     noise: range.optional().describe('SNR of white noise, dB, uniform'),
     noiseProbability: fraction.default(0.5),
+    tempo: range.optional().describe('tempo factors, uniform; pitch stays'),
     warp: range.optional().describe('stretch of the mel axis (vocal tract length perturbation), uniform'),
     timeMasks: z.int().min(0).max(16).default(2).describe('SpecAugment time masks'),
     timeMaskFraction: fraction.default(0.1).describe('widest time mask, of the utterance'),
@@ -75,12 +82,12 @@ const optimiser = z
       .max(1)
       .default(7 / 8)
       .describe('factor per epoch of schedule "decay"'),
-    warmup: fraction.default(0.2).describe('share of all steps during which "one-cycle" rises'),
-    weightDecay: z.number().min(0).default(0.01),
+    warmup: fraction.default(0.15).describe('share of all steps during which "one-cycle" rises'),
+    weightDecay: z.number().min(0).default(0.05),
     beta1: fraction.default(0.9),
     beta2: fraction.default(0.98),
     epsilon: z.number().positive().default(1e-8),
-    clip: z.number().min(0).default(1).describe('largest global gradient norm; 0 = off'),
+    clip: z.number().min(0).default(5).describe('largest global gradient norm; 0 = off'),
     averageDecay: z
       .number()
       .min(0)
@@ -116,7 +123,13 @@ export const trainConfigSchema = z.strictObject({
   seed: z.int().min(0).default(1),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
   precision: z.enum(['fp32', 'bf16']).default('fp32'),
-  onBadAudio: z.enum(['fail', 'skip']).default('fail'),
+  onBadAudio: z.enum(['fail', 'skip']).default('fail').describe('damaged, empty or silent files'),
+  trim: z
+    .number()
+    .min(0)
+    .max(120)
+    .default(0)
+    .describe('leave out leading and trailing sound this many dB below the loudest frame; 0 = off'),
   epochs: z.int().min(1).max(10_000).default(40),
   patience: z
     .int()
@@ -132,7 +145,7 @@ export const trainConfigSchema = z.strictObject({
     .optional()
     .describe('heads of FLAM; the largest divisor of the frame width up to 16'),
   embedding: z.int().min(2).max(4096).default(64),
-  headDropout: fraction.default(0.1),
+  headDropout: fraction.default(0.2).describe('dropout of the utterance vector'),
   losses,
   gamma: z.number().min(0).default(2),
   temperature: z.number().positive().default(0.1),

@@ -1,6 +1,7 @@
 /** Emotion of audio files from a trained run or checkpoint. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { activePart } from '../audio/active-part.js';
 import { decodeFile } from '../audio/decode.js';
 import { MIN_SAMPLES, SAMPLE_RATE } from '../audio/types.js';
 import { DataError, hasCode, InterruptedError, UsageError } from '../errors.js';
@@ -8,6 +9,7 @@ import { softmax } from '../metrics/index.js';
 import { type NativeModel, openEngine, type SerEngine } from '../native/engine.js';
 import { readModelCard } from '../train/model-card.js';
 import type { ModelCard } from '../train/types.js';
+import { wholeWeights } from './whole-weights.js';
 
 export interface PredictorOptions {
   /** A run folder, a fold's folder, or a `.safetensors` checkpoint that `train` wrote. */
@@ -116,16 +118,19 @@ export class Predictor implements AsyncDisposable {
     }
     if (options.signal?.aborted)
       throw new InterruptedError('prediction was stopped', { code: 'E_INTERRUPTED' });
+    const { trim } = this.cards[0]!;
+    const [start, end] = trim > 0 ? activePart(samples, trim) : [0, samples.length];
+    const heard = samples.subarray(start, end);
     const count = this.classes.length;
     const mean = new Float64Array(count);
     let weights: Float64Array | null = null;
     for (const model of this.#models) {
-      const result = await model.forwardSamples([samples], { weights: true });
+      const result = await model.forwardSamples([heard], { weights: true });
       const probabilities = softmax(result.logits, count);
       for (let c = 0; c < count; c++) mean[c] = mean[c]! + probabilities[c]! / this.#models.length;
       weights = addWeights(weights, result.weights!, this.#models.length);
     }
-    const list = Array.from(weights ?? []);
+    const list = wholeWeights(weights ?? [], start, heard.length, samples.length);
     const peak = list.indexOf(Math.max(...list));
     const duration = samples.length / SAMPLE_RATE;
     return {

@@ -21,6 +21,7 @@ export function drawAugment(
   if (settings.speed) rows.speed = new Float32Array(count).fill(1);
   if (settings.gain) rows.gain = new Float32Array(count);
   if (settings.noise) rows.noise = new Float32Array(count).fill(Number.NaN);
+  if (settings.tempo) rows.tempo = new Float32Array(count).fill(1);
   if (settings.warp) rows.warp = new Float32Array(count).fill(1);
   if (settings.timeMasks > 0) rows.timeMasks = new Float32Array(count * settings.timeMasks * 2);
   if (settings.bandMasks > 0) rows.bandMasks = new Int32Array(count * settings.bandMasks * 2);
@@ -36,6 +37,7 @@ export function drawAugment(
       const random = draw('noise');
       if (random.uniform() < settings.noiseProbability) rows.noise[row] = random.range(...settings.noise);
     }
+    if (settings.tempo && rows.tempo) rows.tempo[row] = draw('tempo').range(...settings.tempo);
     if (settings.warp && rows.warp) rows.warp[row] = draw('warp').range(...settings.warp);
     const masks = draw('specaugment');
     for (let mask = 0; mask < settings.timeMasks && rows.timeMasks; mask++) {

@@ -35,6 +35,7 @@ const cardSchema = z.looseObject({
   version: z.string(),
   model: z.looseObject({ classes: z.int().positive(), encoder: z.looseObject({ kind: z.string() }) }),
   classes: z.array(z.string()).min(1),
+  trim: z.number().min(0),
   corpus: z.string(),
   synthetic: z.boolean(),
   protocol: z.string(),

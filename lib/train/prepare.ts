@@ -1,5 +1,6 @@
 /** From a configuration to what training needs: corpus, decoded store, fold plan. */
 
+import { activePart } from '../audio/active-part.js';
 import { readSamples } from '../audio/read-samples.js';
 import { openOrBuildStore, storeDirectory } from '../audio/store.js';
 import type { SampleStore } from '../audio/types.js';
@@ -10,10 +11,12 @@ import type { Corpus } from '../corpus/types.js';
 import { DataError, UsageError } from '../errors.js';
 import { planFolds } from '../folds/index.js';
 import type { FoldPlan } from '../folds/types.js';
-import { activePart } from '../mix/active-part.js';
 import { cacheRoot } from '../runtime/cache.js';
 import type { LabelledRow } from './step-request.js';
 import type { TrainEvent } from './types.js';
+
+/** For `mix.segment: voiced`: sound within this many dB of the loudest frame counts as heard. */
+const VOICED_FLOOR_DB = 40;
 
 export interface Prepared {
   corpus: Corpus;
@@ -86,19 +89,16 @@ export async function prepare(
   emit({ type: 'plan', protocol: plan.protocol, hash: plan.hash, folds: plan.folds.length, running });
 
   const index = new Map(corpus.classes.map((name, label) => [name, label]));
-  const rows = new Map(
-    corpus.utterances.map(({ id, emotion }): [string, LabelledRow] => [
-      id,
-      { id, label: index.get(emotion)!, entry: store.entries.get(id)! },
-    ]),
-  );
-  const speakers = new Map(corpus.utterances.map(({ id, speaker }) => [id, speaker]));
-  const prepared: Prepared = { corpus, store, plan, running, rows, speakers };
-  if (config.mix.kind === 'eam' && config.mix.segment === 'voiced') {
-    prepared.active = new Map();
-    for (const { id } of corpus.utterances) prepared.active.set(id, activePart(readSamples(store, id)));
+  const rows = new Map<string, LabelledRow>();
+  const active = config.mix.kind === 'eam' && config.mix.segment === 'voiced' ? new Map() : undefined;
+  for (const { id, emotion } of corpus.utterances) {
+    const { offset, length } = store.entries.get(id)!;
+    const [start, end] = config.trim > 0 ? activePart(readSamples(store, id), config.trim) : [0, length];
+    rows.set(id, { id, label: index.get(emotion)!, entry: { offset: offset + start, length: end - start } });
+    active?.set(id, activePart(readSamples(store, id).subarray(start, end), VOICED_FLOOR_DB));
   }
-  return prepared;
+  const speakers = new Map(corpus.utterances.map(({ id, speaker }) => [id, speaker]));
+  return { corpus, store, plan, running, rows, speakers, active };
 }
 
 /** Files that were decoded with a complaint (truncated, clipped): the first few by name, the rest counted. */

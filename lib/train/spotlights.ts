@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readSamples } from '../audio/read-samples.js';
 import { SAMPLE_RATE, type SampleStore } from '../audio/types.js';
 import type { NativeStore, SerEngine } from '../native/engine.js';
+import { wholeWeights } from '../predict/whole-weights.js';
 import type { PredictionLine, SpotlightExample } from '../report/types.js';
 import { readModelCard } from './model-card.js';
 import type { RunFolder } from './run-folder.js';
@@ -63,6 +64,7 @@ export async function spotlights(
     try {
       await model.load(path);
       const row = rows.get(line.id)!;
+      const whole = store.entries.get(line.id)!;
       const result = await model.forwardRows(native, storeRows([row]), { weights: true });
       examples.push({
         id: line.id,
@@ -70,9 +72,14 @@ export async function spotlights(
         label: line.label,
         predicted: line.predicted,
         confidence: confidence(line),
-        duration: row.entry.length / SAMPLE_RATE,
+        duration: whole.length / SAMPLE_RATE,
         envelope: envelope(readSamples(store, line.id), SPANS),
-        weights: Array.from(result.weights ?? []),
+        weights: wholeWeights(
+          result.weights ?? new Float32Array(),
+          row.entry.offset - whole.offset,
+          row.entry.length,
+          whole.length,
+        ),
       });
     } finally {
       await model.release();

@@ -12,7 +12,8 @@ export interface LabelledRow {
   id: string;
   /** Index into the corpus' classes. */
   label: number;
-  entry: StoreEntry;
+  /** Its samples in the store, without the silence that `trim` leaves out. */
+  entry: Pick<StoreEntry, 'offset' | 'length'>;
 }
 
 /** Rows of the store for these utterances. */

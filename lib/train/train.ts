@@ -132,6 +132,7 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
       version: packageVersion(),
       model: modelConfig(config, corpus.classes.length),
       classes: corpus.classes,
+      trim: config.trim,
       corpus: corpus.name,
       synthetic: corpus.synthetic,
       protocol: plan.protocol,

@@ -113,6 +113,8 @@ export interface ModelCard {
   version: string;
   model: ModelConfig;
   classes: string[];
+  /** Leading and trailing sound this many dB below the loudest frame is left out; 0 = nothing is. */
+  trim: number;
   corpus: string;
   synthetic: boolean;
   protocol: string;

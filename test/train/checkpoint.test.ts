@@ -94,6 +94,7 @@ describe('readModelCard', () => {
     version: '0',
     model: { classes: 2, encoder: { kind: 'mel' } },
     classes: ['a', 'b'],
+    trim: 0,
     corpus: 'demo',
     synthetic: true,
     protocol: 'x',
