@@ -72,17 +72,33 @@ struct Statistics {
   double count = 0;
 };
 
+template <typename T>
+const T* read(const at::Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
+}
+template <typename T>
+T* write(at::Tensor& x) {
+  return static_cast<T*>(x.mutable_data_ptr());
+}
+
+// Calls `work` with a value of the element type that a tensor holds.
+template <typename Work>
+auto for_type(const at::Tensor& x, const Work& work) {
+  return x.scalar_type() == at::kBFloat16 ? work(Half16{}) : work(float{});
+}
+
+template <typename T>
 at::Tensor run_forward(const at::Tensor& x, const Layout& shape, const std::vector<std::int64_t>& lengths, const std::vector<float>& scale,
                        const std::vector<float>& shift) {
   at::Tensor y = at::empty_like(x);
   const std::int64_t n = shape.row();
-  const float* in = x.const_data_ptr<float>();
-  float* out = y.mutable_data_ptr<float>();
+  const T* in = read<T>(x);
+  T* out = write<T>(y);
   at::parallel_for(0, shape.batch, 1, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t b = from; b < to; ++b) {
       const std::int64_t start = b * shape.frames * n, length = lengths[static_cast<std::size_t>(b)];
       norm_apply(length, n, in + start, scale.data(), shift.data(), out + start);
-      std::fill(out + start + length * n, out + start + shape.frames * n, 0.0f);
+      std::fill(out + start + length * n, out + start + shape.frames * n, T{});
     }
   });
   return y;
@@ -95,9 +111,11 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     const Layout shape(x);
     Statistics statistics;
     if (training) {
-      const float* in = x.const_data_ptr<float>();
-      const auto [sum, square] = channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
-        norm_sums(lengths[static_cast<std::size_t>(b)], shape.row(), in + b * shape.frames * shape.row(), first, second);
+      const auto [sum, square] = for_type(x, [&](auto type) {
+        using T = decltype(type);
+        return channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
+          norm_sums(lengths[static_cast<std::size_t>(b)], shape.row(), read<T>(x) + b * shape.frames * shape.row(), first, second);
+        });
       });
       statistics.count = static_cast<double>(shape.bands * std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}));
       for (std::size_t c = 0; c < sum.size(); ++c) {
@@ -128,7 +146,9 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     ctx->save_for_backward({x, to_tensor(scale), to_tensor(shift), to_tensor(statistics.mean), to_tensor(inverse)});
     ctx->saved_data["lengths"] = lengths;
     ctx->saved_data["training"] = training;
-    return run_forward(x, shape, lengths, tile(scale, shape.bands), tile(shift, shape.bands));
+    return for_type(x, [&](auto type) {
+      return run_forward<decltype(type)>(x, shape, lengths, tile(scale, shape.bands), tile(shift, shape.bands));
+    });
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::tensor_list grad) {
@@ -138,12 +158,15 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     const std::vector<std::int64_t> lengths = ctx->saved_data["lengths"].toIntVector();
     const std::vector<double> scale = values_of(saved[1]), mean = values_of(saved[3]), inverse = values_of(saved[4]);
     const std::vector<float> scales = tile(scale, shape.bands), shifts = tile(values_of(saved[2]), shape.bands);
-    const at::Tensor dy = grad[0].contiguous(at::MemoryFormat::ChannelsLast);
-    const float *in = x.const_data_ptr<float>(), *up = dy.const_data_ptr<float>();
+    const at::Tensor dy = grad[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     const std::int64_t n = shape.row();
-    auto [d_bias, product] = channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
-      const std::int64_t start = b * shape.frames * n;
-      norm_gradient_sums(lengths[static_cast<std::size_t>(b)], n, in + start, up + start, scales.data(), shifts.data(), first, second);
+    const auto [d_bias, product] = for_type(x, [&](auto type) {
+      using T = decltype(type);
+      return channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
+        const std::int64_t start = b * shape.frames * n;
+        norm_gradient_sums(lengths[static_cast<std::size_t>(b)], n, read<T>(x) + start, read<T>(dy) + start, scales.data(), shifts.data(),
+                           first, second);
+      });
     });
     // dx = scale (dz - mean(dz) - x^ mean(dz x^)) with x^ = (x - mean) * inverse, written as dz * scale + x * slope + offset.
     const double count = static_cast<double>(shape.bands * std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}));
@@ -156,13 +179,17 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     }
     const std::vector<float> slopes = tile(slope, shape.bands), offsets = tile(offset, shape.bands);
     at::Tensor dx = at::empty_like(x);
-    float* out = dx.mutable_data_ptr<float>();
-    at::parallel_for(0, shape.batch, 1, [&](std::int64_t from, std::int64_t to) {
-      for (std::int64_t b = from; b < to; ++b) {
-        const std::int64_t start = b * shape.frames * n, length = lengths[static_cast<std::size_t>(b)];
-        norm_gradient_apply(length, n, in + start, up + start, scales.data(), shifts.data(), slopes.data(), offsets.data(), out + start);
-        std::fill(out + start + length * n, out + start + shape.frames * n, 0.0f);
-      }
+    for_type(x, [&](auto type) {
+      using T = decltype(type);
+      const T *in = read<T>(x), *up = read<T>(dy);
+      T* out = write<T>(dx);
+      at::parallel_for(0, shape.batch, 1, [&](std::int64_t from, std::int64_t to) {
+        for (std::int64_t b = from; b < to; ++b) {
+          const std::int64_t start = b * shape.frames * n, length = lengths[static_cast<std::size_t>(b)];
+          norm_gradient_apply(length, n, in + start, up + start, scales.data(), shifts.data(), slopes.data(), offsets.data(), out + start);
+          std::fill(out + start + length * n, out + start + shape.frames * n, T{});
+        }
+      });
     });
     return {dx, to_tensor(d_weight), to_tensor(d_bias), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -171,8 +198,10 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 }  // namespace
 
 at::Tensor norm_relu(const at::Tensor& x, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training) {
-  if (!x.is_cpu() || x.scalar_type() == at::kDouble) return norm_relu_composite(x, weights, lengths, training);
-  return NormRelu::apply(x.to(at::kFloat), weights.weight, weights.bias, weights, lengths, training);
+  if (!x.is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16)) {
+    return norm_relu_composite(x, weights, lengths, training);
+  }
+  return NormRelu::apply(x, weights.weight, weights.bias, weights, lengths, training);
 }
 
 at::Tensor norm_relu_composite(const at::Tensor& input, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training) {

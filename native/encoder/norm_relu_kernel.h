@@ -6,18 +6,27 @@
 
 namespace ser {
 
+// The bits of a bfloat16. The loops below compute in float32 whatever they read and write; T is float or Half16.
+struct Half16 {
+  std::uint16_t bits;
+};
+
 // sum[i] = sum_t x, square[i] = sum_t x^2.
-void norm_sums(std::int64_t frames, std::int64_t n, const float* x, float* sum, float* square);
+template <typename T>
+void norm_sums(std::int64_t frames, std::int64_t n, const T* x, float* sum, float* square);
 
 // y = max(x * scale + shift, 0).
-void norm_apply(std::int64_t frames, std::int64_t n, const float* x, const float* scale, const float* shift, float* y);
+template <typename T>
+void norm_apply(std::int64_t frames, std::int64_t n, const T* x, const float* scale, const float* shift, T* y);
 
 // dz = dy where x * scale + shift > 0, else 0; sum[i] = sum_t dz, product[i] = sum_t dz * x.
-void norm_gradient_sums(std::int64_t frames, std::int64_t n, const float* x, const float* dy, const float* scale, const float* shift,
+template <typename T>
+void norm_gradient_sums(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale, const float* shift,
                         float* sum, float* product);
 
 // dx = dz * scale + x * slope + offset.
-void norm_gradient_apply(std::int64_t frames, std::int64_t n, const float* x, const float* dy, const float* scale, const float* shift,
-                         const float* slope, const float* offset, float* dx);
+template <typename T>
+void norm_gradient_apply(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale, const float* shift,
+                         const float* slope, const float* offset, T* dx);
 
 }  // namespace ser

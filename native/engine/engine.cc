@@ -13,6 +13,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "audio/sample_store.h"
+#include "engine/arena.h"
 #include "engine/handle_table.h"
 #include "engine/philox.h"
 #include "loss/multi/multi_loss.h"
@@ -26,6 +27,7 @@ namespace {
 void set_up_process(const StartOptions& options) {
   static std::once_flag once;
   std::call_once(once, [&] {
+    install_arena();
     at::set_num_threads(options.threads);
     // cuDNN's attention gives NaN gradients with masks on some GPUs (pytorch#196678).
     at::globalContext().setSDPUseCuDNN(false);
@@ -58,6 +60,7 @@ class TorchEngine final : public Engine {
     if (options.threads < 1) throw Error("E_ARGUMENT", "threads must be at least 1, got " + std::to_string(options.threads));
     set_up_process(options);
   }
+  ~TorchEngine() override { trim_arena(); }
 
   double self_test() override;
 
@@ -124,7 +127,10 @@ class TorchEngine final : public Engine {
     return forward(*model(handle), waves, options);
   }
 
-  void release(Handle handle) override { objects_.release(handle); }
+  void release(Handle handle) override {
+    objects_.release(handle);
+    trim_arena();
+  }
 
   MixSamplesResult mix_samples(const MixSamplesRequest& request) override;
   FrameAttentionResult<float> frame_attention(const FrameAttentionRequest<float>& request) override { return attend(request); }

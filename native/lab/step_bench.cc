@@ -12,6 +12,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "encoder/mel_frontend.h"
+#include "engine/arena.h"
 #include "engine/model.h"
 #include "engine/philox.h"
 #include "loss/multi/multi_loss.h"
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   const double seconds = argc > 2 ? std::atof(argv[2]) : 3.7;
   const int steps = argc > 3 ? std::atoi(argv[3]) : 12;
   at::set_num_threads(argc > 4 ? std::atoi(argv[4]) : 2);
+  if (std::getenv("SER_NO_ARENA") == nullptr) ser::install_arena();
   const bool bf16 = argc > 5 && std::string(argv[5]) == "bf16";
 
   const auto length = static_cast<std::int64_t>(seconds * 16000);
