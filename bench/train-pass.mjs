@@ -9,17 +9,20 @@ import { openEngine } from '../dist/native/engine.js';
 import { planBatches } from '../dist/train/batches.js';
 import { learningRates } from '../dist/train/learning-rate.js';
 import { modelConfig } from '../dist/train/model-card.js';
+import { settlePrecision } from '../dist/train/precision.js';
 import { prepare } from '../dist/train/prepare.js';
 import { mixesById, stepRequest } from '../dist/train/step-request.js';
 import { median, tell } from './measure.mjs';
 
 const [data, passes = '3', ...settings] = process.argv.slice(2);
-const { config } = resolveConfig(mergeLayers({ settings, flags: { corpus: 'ravdess', data } }));
+const config = await settlePrecision(
+  resolveConfig(mergeLayers({ settings, flags: { corpus: 'ravdess', data } })).config,
+);
 const { corpus, store, rows } = await prepare(config, () => {});
 const chosen = corpus.utterances.slice(0, 1000).map(({ id }) => ({ id, length: rows.get(id).entry.length }));
 const audio = chosen.reduce((sum, { length }) => sum + length / 16_000, 0);
 
-await using engine = await openEngine();
+const engine = await openEngine();
 const native = await engine.openStore(store.path, store.samples);
 const model = await engine.createModel(modelConfig(config, corpus.classes.length), 1);
 const { parameters } = await model.info();
@@ -74,3 +77,4 @@ tell({
   audioSecondsPerSecond: audio / each,
   passes: seconds,
 });
+await engine.dispose();

@@ -122,7 +122,10 @@ export const trainConfigSchema = z.strictObject({
   validation: z.enum(['next-fold', 'none']).default('next-fold'),
   seed: z.int().min(0).default(1),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
-  precision: z.enum(['fp32', 'bf16']).default('fp32'),
+  precision: z
+    .enum(['auto', 'fp32', 'bf16'])
+    .default('auto')
+    .describe('of matrix products; auto is bf16 where the processor has it, else fp32'),
   onBadAudio: z.enum(['fail', 'skip']).default('fail').describe('damaged, empty or silent files'),
   trim: z
     .number()

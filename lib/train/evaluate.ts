@@ -1,9 +1,9 @@
 /** Runs a model over a part of a fold and judges it. */
-import type { TrainConfig } from '../config/schema.js';
 import { argmax, crossEntropy, scores, softmax } from '../metrics/index.js';
 import type { NativeModel, NativeStore } from '../native/engine.js';
 import type { PredictionLine, Scores, Selection } from '../report/types.js';
 import { evaluationBatches } from './batches.js';
+import type { SettledConfig } from './precision.js';
 import { type LabelledRow, storeRows } from './step-request.js';
 
 export interface Evaluation {
@@ -21,7 +21,7 @@ export async function evaluate(
   store: NativeStore,
   rows: readonly LabelledRow[],
   classes: number,
-  config: TrainConfig,
+  config: SettledConfig,
 ): Promise<Evaluation> {
   const byId = new Map(rows.map((row) => [row.id, row]));
   const batches = evaluationBatches(

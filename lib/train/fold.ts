@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepResult } from '../../bindings.js';
-import type { TrainConfig } from '../config/schema.js';
 import { DivergedError, InterruptedError } from '../errors.js';
 import type { Fold } from '../folds/types.js';
 import { bestOnTest, selectEpoch } from '../metrics/index.js';
@@ -19,6 +18,7 @@ import { type Evaluation, epochScores, evaluate, predictionLines } from './evalu
 import { learningRates } from './learning-rate.js';
 import { cardMetadata, modelConfig } from './model-card.js';
 import { Pace } from './pace.js';
+import type { SettledConfig } from './precision.js';
 import { type LabelledRow, mixesById, stepRequest } from './step-request.js';
 import type { FoldOutcome, ModelCard, SelectedEpoch, TrainEvent } from './types.js';
 
@@ -30,7 +30,7 @@ const IN_FLIGHT = 2;
 export interface FoldJob {
   engine: SerEngine;
   store: NativeStore;
-  config: TrainConfig;
+  config: SettledConfig;
   configHash: string;
   planHash: string;
   /** `fold: 0` with empty validation and test parts fits a model on all the data. */

@@ -1,7 +1,7 @@
 /** `train`: from a configuration to a run folder with models, predictions and a report. */
 import { join, resolve } from 'node:path';
 import { checkConfig, resolveConfig } from '../config/resolve.js';
-import type { TrainConfig, TrainConfigInput } from '../config/schema.js';
+import type { TrainConfigInput } from '../config/schema.js';
 import { InterruptedError, UsageError } from '../errors.js';
 import { writePlan } from '../folds/index.js';
 import type { Fold } from '../folds/types.js';
@@ -11,6 +11,7 @@ import { concludeRun } from './conclude.js';
 import { runEnvironment } from './environment.js';
 import { type FoldJob, trainFold } from './fold.js';
 import { modelConfig } from './model-card.js';
+import { type SettledConfig, settlePrecision } from './precision.js';
 import { type Prepared, prepare } from './prepare.js';
 import {
   continuedConfig,
@@ -76,7 +77,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
 
 interface Sitting {
   run: RunFolder;
-  config: TrainConfig;
+  config: SettledConfig;
   prepared: Prepared;
   engine: SerEngine;
   native: NativeStore;
@@ -150,7 +151,7 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
 async function openRun(
   options: TrainOptions,
   settled: {
-    config: TrainConfig;
+    config: SettledConfig;
     preset: string;
     resumeFrom: string | null;
     engine: SerEngine;
@@ -188,15 +189,19 @@ async function openRun(
 /** Which configuration, and which run to go on with, if any. */
 async function settle(
   options: TrainOptions,
-): Promise<{ config: TrainConfig; preset: string; resumeFrom: string | null }> {
+): Promise<{ config: SettledConfig; preset: string; resumeFrom: string | null }> {
   const asked = (options.config ?? {}) as Record<string, unknown>;
   if (typeof options.resume === 'string') {
     const path = resolve(options.resume);
     const stored = await readRunFile(path);
-    const config = checkConfig(continuedConfig(stored.config, withAbsoluteData(asked)));
+    const config = await settlePrecision(
+      checkConfig(continuedConfig(stored.config, withAbsoluteData(asked))),
+    );
     return { config, preset: stored.preset, resumeFrom: path };
   }
-  const { config, preset } = resolveConfig(withAbsoluteData(asked) as TrainConfigInput, options.preset);
+  const resolved = resolveConfig(withAbsoluteData(asked) as TrainConfigInput, options.preset);
+  const { preset } = resolved;
+  const config = await settlePrecision(resolved.config);
   if (!options.resume) return { config, preset, resumeFrom: null };
   const parent = siblings(options.out);
   const resumeFrom = await findUnfinished(parent, config);

@@ -1,0 +1,18 @@
+/** Which arithmetic matrix products use; weights and sums stay fp32 in both. */
+
+import type { TrainConfig } from '../config/schema.js';
+import { describeCpu } from '../runtime/toolchain.js';
+
+/** A configuration whose precision is decided for this machine. */
+export type SettledConfig = Omit<TrainConfig, 'precision'> & { precision: 'fp32' | 'bf16' };
+
+/**
+ * Decides `precision: auto`: bf16 where the processor multiplies bf16 itself (about 1.7 times as fast there), else fp32,
+ * since emulated bf16 is slower than fp32. The run keeps the decision, so that it is resumed with the same arithmetic.
+ */
+export async function settlePrecision(config: TrainConfig): Promise<SettledConfig> {
+  if (config.precision !== 'auto') return { ...config, precision: config.precision };
+  const { isa } = await describeCpu('');
+  const native = ['avx512_bf16', 'amx_bf16'].some((flag) => isa.includes(flag));
+  return { ...config, precision: native ? 'bf16' : 'fp32' };
+}
