@@ -50,7 +50,9 @@ const args = [
   ...process.argv.slice(2),
 ];
 // jest --json prints its JSON to stdout as well, unless it goes to a file; its progress is on stderr either way.
-const result = spawnSync(process.execPath, args, { cwd: root, stdio: ['inherit', 'ignore', 'inherit'] });
+// One thread an engine: jest runs files side by side, and threads that wait for each other on shared cores crawl.
+const env = { ...process.env, SER_THREADS: process.env.SER_THREADS ?? '1' };
+const result = spawnSync(process.execPath, args, { cwd: root, env, stdio: ['inherit', 'ignore', 'inherit'] });
 let counts;
 try {
   counts = JSON.parse(readFileSync(report, 'utf8'));
