@@ -27,7 +27,7 @@ export const PRESETS: Record<string, Preset> = {
   quick: {
     summary: 'a smaller model and few epochs: the default for the synthetic demo corpus',
     config: {
-      epochs: 8,
+      epochs: 16,
       optimiser: { learningRate: 2e-3 },
       losses: { kl: 1, focal: 1, center: 0.1, supcon: 0.5 },
       augment: { tempo: [0.88, 1.12], warp: [0.9, 1.1], bandMaskWidth: 8 },

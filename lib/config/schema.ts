@@ -133,7 +133,7 @@ export const trainConfigSchema = z.strictObject({
     .max(120)
     .default(0)
     .describe('leave out leading and trailing sound this many dB below the loudest frame; 0 = off'),
-  epochs: z.int().min(1).max(10_000).default(40),
+  epochs: z.int().min(1).max(10_000).default(25),
   patience: z
     .int()
     .min(0)
