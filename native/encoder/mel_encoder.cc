@@ -4,7 +4,6 @@
 #include <string>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
@@ -14,6 +13,7 @@
 #include "encoder/norm_relu.h"
 #include "encoder/segment_conv.h"
 #include "encoder/segment_ops.h"
+#include "encoder/strided_conv.h"
 #include "encoder/transformer_block.h"
 
 namespace ser {
@@ -80,7 +80,7 @@ class MelEncoder final : public Encoder {
     std::vector<std::int64_t> lengths = std::move(mel.frames);
     for (std::size_t i = 0; i < conv_weight_.size(); ++i) {
       const std::int64_t stride = stride_of(static_cast<std::int64_t>(i));
-      x = at::conv2d(x, conv_weight_[i], /*bias=*/{}, {stride, stride}, {1, 1});
+      x = strided_conv(x, conv_weight_[i], stride);
       for (std::int64_t& length : lengths) length = (length - 1) / stride + 1;
       x = norm_relu(x, conv_norm_[i], lengths, context.training);
     }

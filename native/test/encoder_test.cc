@@ -7,6 +7,7 @@
 #include "encoder/mel_frontend.h"
 #include "encoder/norm_relu.h"
 #include "encoder/segment_conv.h"
+#include "encoder/strided_conv.h"
 #include "engine/model.h"
 #include "test/check.h"
 
@@ -95,6 +96,21 @@ void normalisation() {
   }
 }
 
+void convolution() {
+  at::Generator generator = at::detail::createCPUGenerator(8);
+  for (const std::int64_t batch : {1, 3, 19}) {
+    for (const std::int64_t stride : {1, 2}) {
+      const at::Tensor x = at::randn({batch, 6, 13, 10}, generator, at::TensorOptions(at::kFloat)).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_();
+      const at::Tensor weight = at::randn({8, 6, 3, 3}, generator, at::TensorOptions(at::kFloat)).requires_grad_();
+      const at::Tensor a = ser::strided_conv(x, weight, stride), b = at::conv2d(x, weight, {}, {stride, stride}, {1, 1});
+      const at::Tensor up = at::randn(a.sizes(), generator, at::TensorOptions(at::kFloat));
+      const auto p = torch::autograd::grad({a}, {x, weight}, {up}), q = torch::autograd::grad({b}, {x, weight}, {up});
+      SER_CHECK_WITHIN(std::max({gap(a, b), gap(p[0], q[0]), gap(p[1], q[1])}), 3e-6,
+                       "convolution and gradients of " + std::to_string(batch) + " utterances, stride " + std::to_string(stride));
+    }
+  }
+}
+
 void independence(ser::Block block, ser::Pooling pooling, const std::string& name) {
   ser::ModelConfig config;
   config.classes = 5;
@@ -144,6 +160,7 @@ int main() {
   front_end();
   depthwise();
   normalisation();
+  convolution();
   independence(ser::Block::transformer, ser::Pooling::flam, "transformer, FLAM");
   independence(ser::Block::conformer, ser::Pooling::flam, "conformer, FLAM");
   independence(ser::Block::transformer, ser::Pooling::mean, "mean pooling");
