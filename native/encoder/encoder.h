@@ -1,11 +1,11 @@
 // What the rest of the engine knows of an encoder: waveforms in, packed frames out.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "engine/dropout.h"
 #include "engine/engine.h"

@@ -1,14 +1,14 @@
 #include "encoder/mel_frontend.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/fft_rfft.h>
 #include <ATen/ops/hann_window.h>
 #include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include "encoder/mel_kernel.h"
 
@@ -57,7 +57,8 @@ double warp_of(const AugmentRows* augment, std::size_t b) {
   return augment == nullptr || augment->warp.empty() ? 1.0 : static_cast<double>(augment->warp[b]);
 }
 
-void mask_row(const AugmentRows& augment, std::size_t b, std::size_t batch, std::int64_t frames, std::int64_t bands, float* row) {
+void mask_row(const AugmentRows& augment, std::size_t b, std::size_t batch, std::int64_t frames, std::int64_t bands,
+              float* row) {
   const std::size_t times = augment.time_masks.size() / (2 * batch), strips = augment.band_masks.size() / (2 * batch);
   for (std::size_t i = 0; i < times; ++i) {
     const float* mask = augment.time_masks.data() + 2 * (b * times + i);
@@ -77,12 +78,14 @@ MelBatch make_batch(const MelFrontend& frontend, const Waves& waves, const Augme
   MelBatch out;
   for (std::size_t b = 0; b < waves.lengths.size(); ++b) {
     if (waves.lengths[b] < kMelWindow) {
-      throw Error("E_ARGUMENT", "utterance " + std::to_string(b) + " must have at least 400 samples (25 ms), got " + std::to_string(waves.lengths[b]));
+      throw Error("E_ARGUMENT", "utterance " + std::to_string(b) + " must have at least 400 samples (25 ms), got " +
+                                    std::to_string(waves.lengths[b]));
     }
     out.frames.push_back((waves.lengths[b] - kMelWindow) / hop_of(augment, b) + 1);
   }
   const std::int64_t longest = *std::max_element(out.frames.begin(), out.frames.end());
-  out.values = at::empty({static_cast<std::int64_t>(out.frames.size()), 1, longest, frontend.bands}, at::TensorOptions(at::kFloat));
+  out.values =
+      at::empty({static_cast<std::int64_t>(out.frames.size()), 1, longest, frontend.bands}, at::TensorOptions(at::kFloat));
   return out;
 }
 
@@ -139,7 +142,8 @@ MelBatch mel_spectrogram_composite(const MelFrontend& frontend, const Waves& wav
         matrix.mutable_data_ptr<float>()[k * frontend.bands + m] = static_cast<float>(weight(corners, m, k));
       }
     }
-    const at::Tensor windows = waves.samples.narrow(0, start, waves.lengths[b]).unfold(0, kMelWindow, hop_of(augment, b)) * window;
+    const at::Tensor windows =
+        waves.samples.narrow(0, start, waves.lengths[b]).unfold(0, kMelWindow, hop_of(augment, b)) * window;
     const at::Tensor spectrum = at::fft_rfft(windows, kMelFft).abs().square();
     const at::Tensor energy = spectrum.matmul(matrix.to(options));
     at::Tensor values = (energy + 1e-8).log();

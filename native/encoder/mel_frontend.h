@@ -1,11 +1,11 @@
 // Log-mel spectrograms, normalised and with SpecAugment's masks applied: the input of the mel encoder's convolutions.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <limits>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "encoder/encoder.h"
 

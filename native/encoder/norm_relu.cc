@@ -1,15 +1,15 @@
 #include "encoder/norm_relu.h"
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/relu.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "encoder/norm_relu_kernel.h"
 
@@ -50,7 +50,8 @@ std::pair<std::vector<double>, std::vector<double>> channel_sums(const Layout& s
     sums->assign(static_cast<std::size_t>(shape.channels), 0);
     for (std::int64_t b = 0; b < shape.batch; ++b) {
       const float* part = parts.data() + (2 * b + which) * n;
-      for (std::int64_t i = 0; i < n; ++i) (*sums)[static_cast<std::size_t>(i % shape.channels)] += static_cast<double>(part[i]);
+      for (std::int64_t i = 0; i < n; ++i)
+        (*sums)[static_cast<std::size_t>(i % shape.channels)] += static_cast<double>(part[i]);
     }
   }
   return out;
@@ -88,8 +89,8 @@ auto for_type(const at::Tensor& x, const Work& work) {
 }
 
 template <typename T>
-at::Tensor run_forward(const at::Tensor& x, const Layout& shape, const std::vector<std::int64_t>& lengths, const std::vector<float>& scale,
-                       const std::vector<float>& shift) {
+at::Tensor run_forward(const at::Tensor& x, const Layout& shape, const std::vector<std::int64_t>& lengths,
+                       const std::vector<float>& scale, const std::vector<float>& shift) {
   at::Tensor y = at::empty_like(x);
   const std::int64_t n = shape.row();
   const T* in = read<T>(x);
@@ -105,8 +106,9 @@ at::Tensor run_forward(const at::Tensor& x, const Layout& shape, const std::vect
 }
 
 struct NormRelu : torch::autograd::Function<NormRelu> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-                            const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight,
+                            const at::Tensor& bias, const NormWeights& weights, const std::vector<std::int64_t>& lengths,
+                            bool training) {
     const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
     const Layout shape(x);
     Statistics statistics;
@@ -114,7 +116,8 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       const auto [sum, square] = for_type(x, [&](auto type) {
         using T = decltype(type);
         return channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
-          norm_sums(lengths[static_cast<std::size_t>(b)], shape.row(), read<T>(x) + b * shape.frames * shape.row(), first, second);
+          norm_sums(lengths[static_cast<std::size_t>(b)], shape.row(), read<T>(x) + b * shape.frames * shape.row(), first,
+                    second);
         });
       });
       statistics.count = static_cast<double>(shape.bands * std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}));
@@ -164,8 +167,8 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       using T = decltype(type);
       return channel_sums(shape, [&](std::int64_t b, float* first, float* second) {
         const std::int64_t start = b * shape.frames * n;
-        norm_gradient_sums(lengths[static_cast<std::size_t>(b)], n, read<T>(x) + start, read<T>(dy) + start, scales.data(), shifts.data(),
-                           first, second);
+        norm_gradient_sums(lengths[static_cast<std::size_t>(b)], n, read<T>(x) + start, read<T>(dy) + start, scales.data(),
+                           shifts.data(), first, second);
       });
     });
     // dx = scale (dz - mean(dz) - x^ mean(dz x^)) with x^ = (x - mean) * inverse, written as dz * scale + x * slope + offset.
@@ -186,7 +189,8 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       at::parallel_for(0, shape.batch, 1, [&](std::int64_t from, std::int64_t to) {
         for (std::int64_t b = from; b < to; ++b) {
           const std::int64_t start = b * shape.frames * n, length = lengths[static_cast<std::size_t>(b)];
-          norm_gradient_apply(length, n, in + start, up + start, scales.data(), shifts.data(), slopes.data(), offsets.data(), out + start);
+          norm_gradient_apply(length, n, in + start, up + start, scales.data(), shifts.data(), slopes.data(), offsets.data(),
+                              out + start);
           std::fill(out + start + length * n, out + start + shape.frames * n, T{});
         }
       });
@@ -204,7 +208,8 @@ at::Tensor norm_relu(const at::Tensor& x, const NormWeights& weights, const std:
   return NormRelu::apply(x, weights.weight, weights.bias, weights, lengths, training);
 }
 
-at::Tensor norm_relu_composite(const at::Tensor& input, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training) {
+at::Tensor norm_relu_composite(const at::Tensor& input, const NormWeights& weights, const std::vector<std::int64_t>& lengths,
+                               bool training) {
   const at::Tensor x = input.scalar_type() == at::kDouble ? input : input.to(at::kFloat);
   at::Tensor mask = at::empty({x.size(0), 1, x.size(2), 1}, at::TensorOptions(at::kFloat)).zero_();
   for (std::int64_t b = 0; b < x.size(0); ++b) {

@@ -1,9 +1,9 @@
 // Batch normalisation and ReLU between strided convolutions over padded batches, in one operation.
 #pragma once
 
-#include <vector>
-
 #include <ATen/core/Tensor.h>
+
+#include <vector>
 
 #include "engine/parameters.h"
 
@@ -21,6 +21,7 @@ struct NormWeights {
 at::Tensor norm_relu(const at::Tensor& x, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training);
 
 // The same as a composite of ATen operations: the way of other devices and types, and the oracle.
-at::Tensor norm_relu_composite(const at::Tensor& x, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training);
+at::Tensor norm_relu_composite(const at::Tensor& x, const NormWeights& weights, const std::vector<std::int64_t>& lengths,
+                               bool training);
 
 }  // namespace ser

@@ -25,7 +25,8 @@ SER_ALWAYS_INLINE void put(Half16& to, float value) {
 }
 
 template <typename T>
-SER_ALWAYS_INLINE void sums(std::int64_t frames, std::int64_t n, const T* SER_RESTRICT x, float* SER_RESTRICT sum, float* SER_RESTRICT square) {
+SER_ALWAYS_INLINE void sums(std::int64_t frames, std::int64_t n, const T* SER_RESTRICT x, float* SER_RESTRICT sum,
+                            float* SER_RESTRICT square) {
   for (std::int64_t i = 0; i < n; ++i) sum[i] = square[i] = 0;
   for (std::int64_t t = 0; t < frames; ++t, x += n) {
     for (std::int64_t i = 0; i < n; ++i) {
@@ -64,8 +65,8 @@ SER_ALWAYS_INLINE void gradient_sums(std::int64_t frames, std::int64_t n, const 
 
 template <typename T>
 SER_ALWAYS_INLINE void gradient_apply(std::int64_t frames, std::int64_t n, const T* SER_RESTRICT x, const T* SER_RESTRICT dy,
-                                      const float* SER_RESTRICT scale, const float* SER_RESTRICT shift, const float* SER_RESTRICT slope,
-                                      const float* SER_RESTRICT offset, T* SER_RESTRICT dx) {
+                                      const float* SER_RESTRICT scale, const float* SER_RESTRICT shift,
+                                      const float* SER_RESTRICT slope, const float* SER_RESTRICT offset, T* SER_RESTRICT dx) {
   for (std::int64_t t = 0; t < frames; ++t, x += n, dy += n, dx += n) {
     for (std::int64_t i = 0; i < n; ++i) {
       const float value = get(x[i]);
@@ -75,21 +76,22 @@ SER_ALWAYS_INLINE void gradient_apply(std::int64_t frames, std::int64_t n, const
   }
 }
 
-#define SER_STAMP(NAME, T)                                                                                                       \
-  SER_VECTOR_CLONES void sums_##NAME(std::int64_t frames, std::int64_t n, const T* x, float* sum, float* square) {               \
-    sums<T>(frames, n, x, sum, square);                                                                                          \
-  }                                                                                                                              \
-  SER_VECTOR_CLONES void apply_##NAME(std::int64_t frames, std::int64_t n, const T* x, const float* scale, const float* shift,   \
-                                      T* y) {                                                                                    \
-    apply<T>(frames, n, x, scale, shift, y);                                                                                     \
-  }                                                                                                                              \
-  SER_VECTOR_CLONES void gradient_sums_##NAME(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale,  \
-                                              const float* shift, float* sum, float* product) {                                  \
-    gradient_sums<T>(frames, n, x, dy, scale, shift, sum, product);                                                              \
-  }                                                                                                                              \
-  SER_VECTOR_CLONES void gradient_apply_##NAME(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale, \
-                                               const float* shift, const float* slope, const float* offset, T* dx) {             \
-    gradient_apply<T>(frames, n, x, dy, scale, shift, slope, offset, dx);                                                        \
+#define SER_STAMP(NAME, T)                                                                                                     \
+  SER_VECTOR_CLONES void sums_##NAME(std::int64_t frames, std::int64_t n, const T* x, float* sum, float* square) {             \
+    sums<T>(frames, n, x, sum, square);                                                                                        \
+  }                                                                                                                            \
+  SER_VECTOR_CLONES void apply_##NAME(std::int64_t frames, std::int64_t n, const T* x, const float* scale, const float* shift, \
+                                      T* y) {                                                                                  \
+    apply<T>(frames, n, x, scale, shift, y);                                                                                   \
+  }                                                                                                                            \
+  SER_VECTOR_CLONES void gradient_sums_##NAME(std::int64_t frames, std::int64_t n, const T* x, const T* dy,                    \
+                                              const float* scale, const float* shift, float* sum, float* product) {            \
+    gradient_sums<T>(frames, n, x, dy, scale, shift, sum, product);                                                            \
+  }                                                                                                                            \
+  SER_VECTOR_CLONES void gradient_apply_##NAME(std::int64_t frames, std::int64_t n, const T* x, const T* dy,                   \
+                                               const float* scale, const float* shift, const float* slope,                     \
+                                               const float* offset, T* dx) {                                                   \
+    gradient_apply<T>(frames, n, x, dy, scale, shift, slope, offset, dx);                                                      \
   }
 SER_STAMP(float, float)
 SER_STAMP(half, Half16)
@@ -97,24 +99,24 @@ SER_STAMP(half, Half16)
 
 }  // namespace
 
-#define SER_STAMP(NAME, T)                                                                                                    \
-  template <>                                                                                                                 \
-  void norm_sums(std::int64_t frames, std::int64_t n, const T* x, float* sum, float* square) {                                \
-    sums_##NAME(frames, n, x, sum, square);                                                                                   \
-  }                                                                                                                           \
-  template <>                                                                                                                 \
-  void norm_apply(std::int64_t frames, std::int64_t n, const T* x, const float* scale, const float* shift, T* y) {            \
-    apply_##NAME(frames, n, x, scale, shift, y);                                                                              \
-  }                                                                                                                           \
-  template <>                                                                                                                 \
-  void norm_gradient_sums(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale, const float* shift, \
-                          float* sum, float* product) {                                                                       \
-    gradient_sums_##NAME(frames, n, x, dy, scale, shift, sum, product);                                                       \
-  }                                                                                                                           \
-  template <>                                                                                                                 \
-  void norm_gradient_apply(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale, const float* shift, \
-                           const float* slope, const float* offset, T* dx) {                                                  \
-    gradient_apply_##NAME(frames, n, x, dy, scale, shift, slope, offset, dx);                                                 \
+#define SER_STAMP(NAME, T)                                                                                         \
+  template <>                                                                                                      \
+  void norm_sums(std::int64_t frames, std::int64_t n, const T* x, float* sum, float* square) {                     \
+    sums_##NAME(frames, n, x, sum, square);                                                                        \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void norm_apply(std::int64_t frames, std::int64_t n, const T* x, const float* scale, const float* shift, T* y) { \
+    apply_##NAME(frames, n, x, scale, shift, y);                                                                   \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void norm_gradient_sums(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale,        \
+                          const float* shift, float* sum, float* product) {                                        \
+    gradient_sums_##NAME(frames, n, x, dy, scale, shift, sum, product);                                            \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  void norm_gradient_apply(std::int64_t frames, std::int64_t n, const T* x, const T* dy, const float* scale,       \
+                           const float* shift, const float* slope, const float* offset, T* dx) {                   \
+    gradient_apply_##NAME(frames, n, x, dy, scale, shift, slope, offset, dx);                                      \
   }
 SER_STAMP(float, float)
 SER_STAMP(half, Half16)

@@ -1,12 +1,12 @@
 #include "encoder/segment_attention.h"
 
-#include <cmath>
-
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
 
 #include "encoder/segment_attention_kernel.h"
 #include "encoder/segment_ops.h"
@@ -32,7 +32,8 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
     at::Tensor log_sum = at::empty({heads, rows}, qkv.options());
     for_each_head(*segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
       const std::int64_t first = segments->offsets[b];
-      attention_forward({segments->length(b), width / heads, width}, qkv.const_data_ptr<float>() + first * 3 * width + h * (width / heads),
+      attention_forward({segments->length(b), width / heads, width},
+                        qkv.const_data_ptr<float>() + first * 3 * width + h * (width / heads),
                         out.mutable_data_ptr<float>() + first * width + h * (width / heads),
                         log_sum.mutable_data_ptr<float>() + h * rows + first, scratch);
     });
@@ -54,7 +55,8 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
     for_each_head(*segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
       const std::int64_t first = segments->offsets[b], column = h * (width / heads);
       attention_backward({segments->length(b), width / heads, width}, qkv.const_data_ptr<float>() + first * 3 * width + column,
-                         out.const_data_ptr<float>() + first * width + column, log_sum.const_data_ptr<float>() + h * rows + first,
+                         out.const_data_ptr<float>() + first * width + column,
+                         log_sum.const_data_ptr<float>() + h * rows + first,
                          d_out.const_data_ptr<float>() + first * width + column,
                          d_qkv.mutable_data_ptr<float>() + first * 3 * width + column, scratch);
     });
@@ -66,8 +68,8 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
 
 at::Tensor segment_attention(const at::Tensor& qkv, std::int64_t heads, const SegmentsPtr& segments) {
   const std::int64_t width = qkv.size(1) / 3;
-  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == 3 * width && qkv.size(0) == segments->total(),
-              "qkv must be ", segments->total(), " x 3D, got ", qkv.sizes());
+  TORCH_CHECK(qkv.dim() == 2 && qkv.size(1) == 3 * width && qkv.size(0) == segments->total(), "qkv must be ", segments->total(),
+              " x 3D, got ", qkv.sizes());
   TORCH_CHECK(heads >= 1 && width % heads == 0, "heads must divide the width ", width, ", got ", heads);
   if (!qkv.is_cpu() || qkv.scalar_type() == at::kDouble || width / heads > kAttentionMaxHeadWidth) {
     return segment_attention_padded(qkv, heads, segments);

@@ -1,9 +1,9 @@
 // Multi-head self-attention within each utterance of a packed batch.
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "engine/segments.h"
 

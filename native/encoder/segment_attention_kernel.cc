@@ -58,15 +58,18 @@ std::int64_t rounded(std::int64_t n, std::int64_t to) { return (n + to - 1) / to
 // Rows of `frames` lie `stride` apart in `from`; `to` gets rows of NV vectors, scaled, with zeros after the head's width and
 // after the last frame up to a whole tile.
 template <int NV>
-SER_ALWAYS_INLINE void copy_rows(const float* from, std::int64_t stride, std::int64_t frames, std::int64_t head, float scale, float* to) {
+SER_ALWAYS_INLINE void copy_rows(const float* from, std::int64_t stride, std::int64_t frames, std::int64_t head, float scale,
+                                 float* to) {
   for (std::int64_t t = 0; t < frames; ++t) {
     for (std::int64_t d = 0; d < head; ++d) to[t * NV * kLanes + d] = from[t * stride + d] * scale;
     for (std::int64_t d = head; d < NV * kLanes; ++d) to[t * NV * kLanes + d] = 0;
   }
-  std::memset(to + frames * NV * kLanes, 0, static_cast<std::size_t>((rounded(frames, kRows) - frames) * NV * kLanes) * sizeof(float));
+  std::memset(to + frames * NV * kLanes, 0,
+              static_cast<std::size_t>((rounded(frames, kRows) - frames) * NV * kLanes) * sizeof(float));
 }
 
-SER_ALWAYS_INLINE void copy_columns(const float* from, std::int64_t stride, std::int64_t frames, std::int64_t padded, std::int64_t head, float* to) {
+SER_ALWAYS_INLINE void copy_columns(const float* from, std::int64_t stride, std::int64_t frames, std::int64_t padded,
+                                    std::int64_t head, float* to) {
   for (std::int64_t d = 0; d < head; ++d) {
     for (std::int64_t t = 0; t < frames; ++t) to[d * padded + t] = from[t * stride + d];
     for (std::int64_t t = frames; t < padded; ++t) to[d * padded + t] = 0;
@@ -103,7 +106,8 @@ SER_ALWAYS_INLINE void product(const float* rows, const float* columns, std::int
 }
 
 template <int NV>
-SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qkv, float* out, float* log_sum, AttentionScratch& scratch) {
+SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qkv, float* out, float* log_sum,
+                                    AttentionScratch& scratch) {
   const std::int64_t frames = shape.frames, head = shape.head_width, stride = 3 * shape.width;
   const std::int64_t padded = rounded(frames, kLanes), wide = NV * kLanes;
   scratch.memory.resize(static_cast<std::size_t>(2 * rounded(frames, kRows) * wide + head * padded + kRows * padded));
@@ -231,14 +235,14 @@ SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const float* q
   }
 }
 
-#define SER_STAMP(NV)                                                                                                       \
-  SER_VECTOR_CLONES void forward_##NV(const AttentionShape& s, const float* qkv, float* out, float* log_sum,                \
-                                      AttentionScratch& scratch) {                                                          \
-    forward_body<NV>(s, qkv, out, log_sum, scratch);                                                                        \
-  }                                                                                                                         \
-  SER_VECTOR_CLONES void backward_##NV(const AttentionShape& s, const float* qkv, const float* out, const float* log_sum,   \
-                                       const float* d_out, float* d_qkv, AttentionScratch& scratch) {                       \
-    backward_body<NV>(s, qkv, out, log_sum, d_out, d_qkv, scratch);                                                         \
+#define SER_STAMP(NV)                                                                                                     \
+  SER_VECTOR_CLONES void forward_##NV(const AttentionShape& s, const float* qkv, float* out, float* log_sum,              \
+                                      AttentionScratch& scratch) {                                                        \
+    forward_body<NV>(s, qkv, out, log_sum, scratch);                                                                      \
+  }                                                                                                                       \
+  SER_VECTOR_CLONES void backward_##NV(const AttentionShape& s, const float* qkv, const float* out, const float* log_sum, \
+                                       const float* d_out, float* d_qkv, AttentionScratch& scratch) {                     \
+    backward_body<NV>(s, qkv, out, log_sum, d_out, d_qkv, scratch);                                                       \
   }
 SER_STAMP(1)
 SER_STAMP(2)
@@ -250,20 +254,28 @@ SER_STAMP(4)
 
 void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* log_sum, AttentionScratch& scratch) {
   switch ((shape.head_width + kLanes - 1) / kLanes) {
-    case 1: return forward_1(shape, qkv, out, log_sum, scratch);
-    case 2: return forward_2(shape, qkv, out, log_sum, scratch);
-    case 3: return forward_3(shape, qkv, out, log_sum, scratch);
-    default: return forward_4(shape, qkv, out, log_sum, scratch);
+    case 1:
+      return forward_1(shape, qkv, out, log_sum, scratch);
+    case 2:
+      return forward_2(shape, qkv, out, log_sum, scratch);
+    case 3:
+      return forward_3(shape, qkv, out, log_sum, scratch);
+    default:
+      return forward_4(shape, qkv, out, log_sum, scratch);
   }
 }
 
 void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sum,
                         const float* d_out, float* d_qkv, AttentionScratch& scratch) {
   switch ((shape.head_width + kLanes - 1) / kLanes) {
-    case 1: return backward_1(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
-    case 2: return backward_2(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
-    case 3: return backward_3(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
-    default: return backward_4(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+    case 1:
+      return backward_1(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+    case 2:
+      return backward_2(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+    case 3:
+      return backward_3(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+    default:
+      return backward_4(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
   }
 }
 

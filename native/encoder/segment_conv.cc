@@ -1,13 +1,13 @@
 #include "encoder/segment_conv.h"
 
-#include <algorithm>
-
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
 
 #include "encoder/segment_conv_kernel.h"
 #include "encoder/segment_ops.h"
@@ -53,8 +53,8 @@ struct DepthwiseConv : torch::autograd::Function<DepthwiseConv> {
     const at::Tensor reversed = taps.flip(0).contiguous();
     at::Tensor dx = at::empty(x.sizes(), x.options());
     for_each_utterance(*segments, [&](std::int64_t first, std::int64_t frames) {
-      depthwise_forward({frames, width, kernel}, dy.const_data_ptr<float>() + first * width, reversed.const_data_ptr<float>(), nullptr,
-                        dx.mutable_data_ptr<float>() + first * width);
+      depthwise_forward({frames, width, kernel}, dy.const_data_ptr<float>() + first * width, reversed.const_data_ptr<float>(),
+                        nullptr, dx.mutable_data_ptr<float>() + first * width);
     });
     at::Tensor d_taps = at::zeros(taps.sizes(), taps.options());
     at::parallel_for(0, (width + kChannels - 1) / kChannels, 1, [&](std::int64_t from, std::int64_t to) {
@@ -71,13 +71,15 @@ struct DepthwiseConv : torch::autograd::Function<DepthwiseConv> {
 
 }  // namespace
 
-at::Tensor segment_depthwise_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const SegmentsPtr& segments) {
+at::Tensor segment_depthwise_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                                  const SegmentsPtr& segments) {
   TORCH_CHECK(weight.size(1) % 2 == 1, "the depthwise kernel must be odd, got ", weight.size(1));
   if (!x.is_cpu() || x.scalar_type() == at::kDouble) return segment_depthwise_conv_padded(x, weight, bias, segments);
   return DepthwiseConv::apply(x, weight, bias, segments);
 }
 
-at::Tensor segment_depthwise_conv_padded(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const SegmentsPtr& segments) {
+at::Tensor segment_depthwise_conv_padded(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                                         const SegmentsPtr& segments) {
   const at::Tensor padded = segment_pad(x, segments).transpose(1, 2);
   const at::Tensor y = at::conv1d(padded, weight.unsqueeze(1), bias, 1, weight.size(1) / 2, 1, x.size(1));
   return segment_unpad(y.transpose(1, 2), segments);

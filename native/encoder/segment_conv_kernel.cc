@@ -11,7 +11,8 @@ constexpr std::int64_t kBlock = 64;  // channels whose sums stay in registers ov
 
 }  // namespace
 
-SER_VECTOR_CLONES void depthwise_forward(const DepthwiseShape& shape, const float* x, const float* taps, const float* bias, float* y) {
+SER_VECTOR_CLONES void depthwise_forward(const DepthwiseShape& shape, const float* x, const float* taps, const float* bias,
+                                         float* y) {
   const std::int64_t half = shape.kernel / 2, width = shape.width;
   for (std::int64_t t = 0; t < shape.frames; ++t) {
     const std::int64_t first = std::max<std::int64_t>(0, half - t), last = std::min(shape.kernel, shape.frames - t + half);
@@ -33,8 +34,8 @@ SER_VECTOR_CLONES void depthwise_forward(const DepthwiseShape& shape, const floa
   }
 }
 
-SER_VECTOR_CLONES void depthwise_weight_gradient(const DepthwiseShape& shape, std::int64_t begin, std::int64_t end, const float* x,
-                                                 const float* dy, float* d_taps) {
+SER_VECTOR_CLONES void depthwise_weight_gradient(const DepthwiseShape& shape, std::int64_t begin, std::int64_t end,
+                                                 const float* x, const float* dy, float* d_taps) {
   const std::int64_t half = shape.kernel / 2, width = shape.width;
   for (std::int64_t k = 0; k < shape.kernel; ++k) {
     const std::int64_t shift = k - half;

@@ -13,7 +13,7 @@ struct DepthwiseShape {
 void depthwise_forward(const DepthwiseShape& shape, const float* x, const float* taps, const float* bias, float* y);
 
 // Adds the gradient of channels [begin, end) to d_taps, kernel x width.
-void depthwise_weight_gradient(const DepthwiseShape& shape, std::int64_t begin, std::int64_t end, const float* x, const float* dy,
-                               float* d_taps);
+void depthwise_weight_gradient(const DepthwiseShape& shape, std::int64_t begin, std::int64_t end, const float* x,
+                               const float* dy, float* d_taps);
 
 }  // namespace ser

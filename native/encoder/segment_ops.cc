@@ -1,13 +1,13 @@
 #include "encoder/segment_ops.h"
 
-#include <limits>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
+
+#include <limits>
 
 namespace ser {
 namespace {
@@ -59,7 +59,8 @@ at::Tensor segment_weighted_sum(const at::Tensor& x, const at::Tensor& w, const 
 
 at::Tensor segment_softmax(const at::Tensor& scores, const SegmentsPtr& segments) {
   const at::Tensor mask = segment_mask(segments, scores.device());
-  const at::Tensor padded = segment_pad(scores, segments).masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
+  const at::Tensor padded =
+      segment_pad(scores, segments).masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
   return segment_unpad(at::softmax(padded, 1), segments);
 }
 
@@ -90,7 +91,8 @@ at::Tensor segment_mask(const SegmentsPtr& segments, at::Device device) {
   const std::int64_t longest = segments->longest();
   at::Tensor mask = at::empty({segments->count(), longest}, at::TensorOptions(at::kBool)).zero_();
   auto* out = mask.mutable_data_ptr<bool>();
-  for (std::int64_t b = 0; b < segments->count(); ++b) std::fill(out + b * longest, out + b * longest + segments->length(b), true);
+  for (std::int64_t b = 0; b < segments->count(); ++b)
+    std::fill(out + b * longest, out + b * longest + segments->length(b), true);
   return mask.to(device);
 }
 

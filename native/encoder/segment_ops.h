@@ -1,9 +1,9 @@
 // Operations within each utterance of a packed batch (sum(T) x D), differentiable.
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "engine/segments.h"
 

@@ -21,11 +21,12 @@ namespace {
 // the threads.
 constexpr std::int64_t kParts = 8;
 
-std::tuple<at::Tensor, at::Tensor> gradients(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, std::int64_t stride,
-                                             bool of_input, bool of_weight) {
+std::tuple<at::Tensor, at::Tensor> gradients(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                                             std::int64_t stride, bool of_input, bool of_weight) {
   const std::int64_t pad = weight.size(2) / 2;
-  const auto [dx, dw, db] = at::convolution_backward(dy, x, weight, at::OptionalIntArrayRef(), {stride, stride}, {pad, pad}, {1, 1},
-                                                     /*transposed=*/false, {0, 0}, /*groups=*/1, {of_input, of_weight, false});
+  const auto [dx, dw, db] =
+      at::convolution_backward(dy, x, weight, at::OptionalIntArrayRef(), {stride, stride}, {pad, pad}, {1, 1},
+                               /*transposed=*/false, {0, 0}, /*groups=*/1, {of_input, of_weight, false});
   return {dx, dw};
 }
 
@@ -63,8 +64,8 @@ at::Tensor weight_gradient(const at::Tensor& dy, const at::Tensor& x, const at::
 }
 
 struct StridedConv : torch::autograd::Function<StridedConv> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, std::int64_t stride,
-                            bool needs_input_gradient) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
+                            std::int64_t stride, bool needs_input_gradient) {
     ctx->save_for_backward({x, weight});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["input"] = needs_input_gradient;
@@ -81,7 +82,8 @@ struct StridedConv : torch::autograd::Function<StridedConv> {
     if (ctx->saved_data["input"].toBool()) {
       dx = std::get<0>(gradients(dy, x, weight, stride, true, false)).to(saved[0].scalar_type());
     }
-    const at::Tensor dw = dy.is_cpu() ? weight_gradient(dy, x, weight, stride) : std::get<1>(gradients(dy, x, weight, stride, false, true));
+    const at::Tensor dw =
+        dy.is_cpu() ? weight_gradient(dy, x, weight, stride) : std::get<1>(gradients(dy, x, weight, stride, false, true));
     return {dx, dw.to(saved[1].scalar_type()), at::Tensor(), at::Tensor()};
   }
 };

@@ -1,9 +1,9 @@
 // Two-dimensional convolution for padded batches of spectrograms.
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 namespace ser {
 

@@ -9,9 +9,13 @@
 
 namespace ser {
 
-TransformerBlock::TransformerBlock(const MelEncoderConfig& config, const std::string& name, std::uint32_t site, ParameterSet& parameters,
-                                   Initializer& initializer)
-    : width_(config.width), heads_(config.heads), convolves_(config.block == Block::conformer), dropout_(config.dropout), site_(site) {
+TransformerBlock::TransformerBlock(const MelEncoderConfig& config, const std::string& name, std::uint32_t site,
+                                   ParameterSet& parameters, Initializer& initializer)
+    : width_(config.width),
+      heads_(config.heads),
+      convolves_(config.block == Block::conformer),
+      dropout_(config.dropout),
+      site_(site) {
   const auto norm = [&](const std::string& part) {
     return Norm{parameters.add(name + part + ".weight", initializer.ones({width_}), false),
                 parameters.add(name + part + ".bias", initializer.zeros({width_}), false)};

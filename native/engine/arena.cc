@@ -1,15 +1,15 @@
 #include "engine/arena.h"
 
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <vector>
-
-#include <c10/core/Allocator.h>
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
 
 namespace ser {
 namespace {

@@ -1,13 +1,13 @@
 #include "engine/dropout.h"
 
-#include <cmath>
-
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
 
 #include "engine/philox.h"
 
@@ -43,8 +43,8 @@ SER_ALWAYS_INLINE void apply(const Mask& mask, std::uint32_t utterance, std::int
   T factor[kGroup];
   for (std::int64_t at = begin; at < end; at += kGroup) {
     // Every lane is a block of its own: the first counter word is the block's index in the utterance.
-    philox_lanes(static_cast<std::uint32_t>(at / 8), static_cast<std::uint32_t>((at / 8) >> 32), utterance, mask.step,
-                 mask.key, words);
+    philox_lanes(static_cast<std::uint32_t>(at / 8), static_cast<std::uint32_t>((at / 8) >> 32), utterance, mask.step, mask.key,
+                 words);
     for (int w = 0; w < 4; ++w) {
       for (int i = 0; i < kPhiloxLanes; ++i) {
         factor[(2 * w) * kPhiloxLanes + i] = (words[w][i] & 0xffffu) >= mask.threshold ? T(mask.scale) : T(0);
@@ -71,8 +71,8 @@ SER_VECTOR_CLONES void apply_double(const Mask& mask, std::uint32_t utterance, s
 }
 
 template <typename T>
-SER_ALWAYS_INLINE void apply_factor(const T* SER_RESTRICT factor, std::int64_t rows, std::int64_t width, const T* SER_RESTRICT x,
-                                    const T* SER_RESTRICT residual, T* SER_RESTRICT y) {
+SER_ALWAYS_INLINE void apply_factor(const T* SER_RESTRICT factor, std::int64_t rows, std::int64_t width,
+                                    const T* SER_RESTRICT x, const T* SER_RESTRICT residual, T* SER_RESTRICT y) {
   for (std::int64_t t = 0; t < rows; ++t, x += width, y += width) {
     if (residual != nullptr) {
       for (std::int64_t d = 0; d < width; ++d) y[d] = residual[d] + x[d] * factor[d];
@@ -89,7 +89,8 @@ SER_VECTOR_CLONES void apply_factor_float(const float* factor, std::int64_t rows
 }
 
 template <typename T>
-void apply_utterance(const Mask& mask, std::uint32_t utterance, std::int64_t rows, std::int64_t width, const T* x, const T* residual, T* y) {
+void apply_utterance(const Mask& mask, std::uint32_t utterance, std::int64_t rows, std::int64_t width, const T* x,
+                     const T* residual, T* y) {
   if (!mask.shared) {
     if constexpr (std::is_same_v<T, float>) {
       apply_float(mask, utterance, 0, rows * width, x, residual, y);
@@ -139,8 +140,8 @@ at::Tensor run(const at::Tensor& x, const at::Tensor& residual, const Mask& mask
   const at::Tensor r = residual.defined() ? residual.to(in.scalar_type()).contiguous() : at::Tensor();
   at::Tensor y = at::empty_like(in);
   if (is_double) {
-    apply_all<double>(mask, segments, x.size(1), in.const_data_ptr<double>(), r.defined() ? r.const_data_ptr<double>() : nullptr,
-                      y.mutable_data_ptr<double>());
+    apply_all<double>(mask, segments, x.size(1), in.const_data_ptr<double>(),
+                      r.defined() ? r.const_data_ptr<double>() : nullptr, y.mutable_data_ptr<double>());
   } else {
     apply_all<float>(mask, segments, x.size(1), in.const_data_ptr<float>(), r.defined() ? r.const_data_ptr<float>() : nullptr,
                      y.mutable_data_ptr<float>());

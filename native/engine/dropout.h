@@ -2,9 +2,9 @@
 // order or resuming a run repeats it exactly.
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "engine/segments.h"
 

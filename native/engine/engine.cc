@@ -1,8 +1,5 @@
 #include "engine/engine.h"
 
-#include <cmath>
-#include <mutex>
-
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -11,6 +8,9 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <mutex>
 
 #include "audio/sample_store.h"
 #include "engine/arena.h"
@@ -40,7 +40,8 @@ at::Tensor to_tensor(const std::vector<T>& values, at::IntArrayRef shape, const 
   std::int64_t expected = 1;
   for (const std::int64_t size : shape) expected *= size;
   if (static_cast<std::int64_t>(values.size()) != expected) {
-    throw Error("E_ARGUMENT", std::string(name) + " must have " + std::to_string(expected) + " elements, got " + std::to_string(values.size()));
+    throw Error("E_ARGUMENT", std::string(name) + " must have " + std::to_string(expected) + " elements, got " +
+                                  std::to_string(values.size()));
   }
   return at::tensor(values).view(shape);
 }
@@ -98,7 +99,9 @@ class TorchEngine final : public Engine {
     return trainer(handle)->step(store(store_handle)->view(), request, cancelled_);
   }
 
-  void save_trainer(Handle handle, const std::string& path, const Metadata& metadata) override { trainer(handle)->save(path, metadata); }
+  void save_trainer(Handle handle, const std::string& path, const Metadata& metadata) override {
+    trainer(handle)->save(path, metadata);
+  }
   void load_trainer(Handle handle, const std::string& path) override { trainer(handle)->load(path); }
   void copy_average(Handle handle, Handle to) override { trainer(handle)->copy_average(*model(to)); }
 
@@ -107,7 +110,8 @@ class TorchEngine final : public Engine {
     return forward(*owner, make_waves(store(store_handle)->view(), rows, device_), options);
   }
 
-  ForwardResult forward_samples(Handle handle, const std::vector<std::vector<float>>& samples, const ForwardOptions& options) override {
+  ForwardResult forward_samples(Handle handle, const std::vector<std::vector<float>>& samples,
+                                const ForwardOptions& options) override {
     if (samples.empty()) throw Error("E_ARGUMENT", "samples must hold at least one utterance");
     std::vector<float> packed;
     Waves waves;
@@ -117,7 +121,8 @@ class TorchEngine final : public Engine {
                                       std::to_string(samples[b].size()));
       }
       for (const float value : samples[b]) {
-        if (!std::isfinite(value)) throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must be finite; it has NaN or infinity");
+        if (!std::isfinite(value))
+          throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must be finite; it has NaN or infinity");
       }
       packed.insert(packed.end(), samples[b].begin(), samples[b].end());
       waves.lengths.push_back(static_cast<std::int64_t>(samples[b].size()));
@@ -134,7 +139,9 @@ class TorchEngine final : public Engine {
 
   MixSamplesResult mix_samples(const MixSamplesRequest& request) override;
   FrameAttentionResult<float> frame_attention(const FrameAttentionRequest<float>& request) override { return attend(request); }
-  FrameAttentionResult<double> frame_attention(const FrameAttentionRequest<double>& request) override { return attend(request); }
+  FrameAttentionResult<double> frame_attention(const FrameAttentionRequest<double>& request) override {
+    return attend(request);
+  }
   MultiLossResult<float> multi_loss(const MultiLossRequest<float>& request) override { return losses(request); }
   MultiLossResult<double> multi_loss(const MultiLossRequest<double>& request) override { return losses(request); }
 
@@ -170,7 +177,8 @@ ForwardResult TorchEngine::forward(const Model& owner, const Waves& waves, const
     if (!out.weights.defined()) throw Error("E_ARGUMENT", "max pooling has no pooling weights; ask for them with flam or mean");
     result.weights = to_vector<float>(out.weights.to(at::kFloat));
   }
-  for (std::int64_t b = 0; b < out.segments->count(); ++b) result.frames.push_back(static_cast<std::int32_t>(out.segments->length(b)));
+  for (std::int64_t b = 0; b < out.segments->count(); ++b)
+    result.frames.push_back(static_cast<std::int32_t>(out.segments->length(b)));
   check_cancelled();
   return result;
 }
@@ -194,7 +202,8 @@ template <typename T>
 FrameAttentionResult<T> TorchEngine::attend(const FrameAttentionRequest<T>& request) {
   const std::int64_t width = request.width;
   if (width < 1 || request.heads < 1 || width % request.heads != 0) {
-    throw Error("E_ARGUMENT", "heads (" + std::to_string(request.heads) + ") must divide width (" + std::to_string(width) + ")");
+    throw Error("E_ARGUMENT",
+                "heads (" + std::to_string(request.heads) + ") must divide width (" + std::to_string(width) + ")");
   }
   if (request.lengths.empty()) throw Error("E_ARGUMENT", "lengths must name at least one utterance");
   std::vector<std::int64_t> lengths;
@@ -208,14 +217,19 @@ FrameAttentionResult<T> TorchEngine::attend(const FrameAttentionRequest<T>& requ
   };
   at::AutoGradMode with_grad(true);
   const at::Tensor frames = input(request.frames, {segments->total(), width}, "frames");
-  const FlamWeights weights{input(request.input_weight, {3 * width, width}, "inputWeight"), input(request.input_bias, {3 * width}, "inputBias"),
-                            input(request.output_weight, {width, width}, "outputWeight"), input(request.output_bias, {width}, "outputBias"),
-                            input(request.score, {width}, "score"), request.heads};
+  const FlamWeights weights{input(request.input_weight, {3 * width, width}, "inputWeight"),
+                            input(request.input_bias, {3 * width}, "inputBias"),
+                            input(request.output_weight, {width, width}, "outputWeight"),
+                            input(request.output_bias, {width}, "outputBias"),
+                            input(request.score, {width}, "score"),
+                            request.heads};
   const FlamOutput out = flam(frames, flam_projection(frames, weights), weights, segments);
-  const at::Tensor upstream =
-      request.upstream.empty() ? at::ones_like(out.pooled) : to_tensor(request.upstream, {segments->count(), width}, "upstream");
+  const at::Tensor upstream = request.upstream.empty() ? at::ones_like(out.pooled)
+                                                       : to_tensor(request.upstream, {segments->count(), width}, "upstream");
   const auto gradients = torch::autograd::grad(
-      {out.pooled}, {frames, weights.input_weight, weights.input_bias, weights.output_weight, weights.output_bias, weights.score}, {upstream});
+      {out.pooled},
+      {frames, weights.input_weight, weights.input_bias, weights.output_weight, weights.output_bias, weights.score},
+      {upstream});
   return {to_vector<T>(out.pooled),   to_vector<T>(out.weights),  to_vector<T>(gradients[0]), to_vector<T>(gradients[1]),
           to_vector<T>(gradients[2]), to_vector<T>(gradients[3]), to_vector<T>(gradients[4]), to_vector<T>(gradients[5])};
 }
@@ -223,14 +237,18 @@ FrameAttentionResult<T> TorchEngine::attend(const FrameAttentionRequest<T>& requ
 template <typename T>
 MultiLossResult<T> TorchEngine::losses(const MultiLossRequest<T>& request) {
   const std::int64_t batch = request.batch, classes = request.classes, width = request.embedding_width;
-  if (batch < 1 || classes < 1 || width < 1) throw Error("E_ARGUMENT", "multiLoss needs at least one row, one class and one embedding value");
+  if (batch < 1 || classes < 1 || width < 1)
+    throw Error("E_ARGUMENT", "multiLoss needs at least one row, one class and one embedding value");
   if (static_cast<std::int64_t>(request.base_classes.size()) != batch) {
-    throw Error("E_ARGUMENT", "baseClasses must have one value a row, " + std::to_string(batch) + ", got " + std::to_string(request.base_classes.size()));
+    throw Error("E_ARGUMENT", "baseClasses must have one value a row, " + std::to_string(batch) + ", got " +
+                                  std::to_string(request.base_classes.size()));
   }
   for (const std::int32_t c : request.base_classes) {
-    if (c < 0 || c >= classes) throw Error("E_ARGUMENT", "baseClasses must be in 0.." + std::to_string(classes - 1) + ", got " + std::to_string(c));
+    if (c < 0 || c >= classes)
+      throw Error("E_ARGUMENT", "baseClasses must be in 0.." + std::to_string(classes - 1) + ", got " + std::to_string(c));
   }
-  if (!(request.temperature > 0)) throw Error("E_ARGUMENT", "temperature must be positive, got " + std::to_string(request.temperature));
+  if (!(request.temperature > 0))
+    throw Error("E_ARGUMENT", "temperature must be positive, got " + std::to_string(request.temperature));
   if (!(request.gamma >= 0)) throw Error("E_ARGUMENT", "gamma must not be negative, got " + std::to_string(request.gamma));
   const auto input = [&](const std::vector<T>& values, std::int64_t rows, std::int64_t columns, const char* name) {
     return to_tensor(values, {rows, columns}, name).set_requires_grad(true);

@@ -1,6 +1,6 @@
-#include <new>
-
 #include <c10/util/Exception.h>
+
+#include <new>
 
 #include "engine/engine.h"
 
@@ -17,7 +17,8 @@ ErrorInfo describe_current_exception() noexcept {
     } catch (const c10::Error& error) {
       const std::string message = error.what_without_backtrace();
       // The CPU allocator reports a failed allocation as a plain error.
-      if (message.find("can't allocate memory") != std::string::npos || message.find("not enough memory") != std::string::npos) {
+      if (message.find("can't allocate memory") != std::string::npos ||
+          message.find("not enough memory") != std::string::npos) {
         return {"E_OUT_OF_MEMORY", message + "; use smaller batches"};
       }
       return {"E_TORCH", message};

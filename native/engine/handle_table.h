@@ -25,7 +25,8 @@ class HandleTable {
   std::shared_ptr<T> get(Handle handle, const char* kind) const {
     const auto at = objects_.find(handle);
     if (at == objects_.end()) {
-      throw Error("E_HANDLE", "handle " + std::to_string(handle) + " names nothing; it was released or belongs to another environment");
+      throw Error("E_HANDLE",
+                  "handle " + std::to_string(handle) + " names nothing; it was released or belongs to another environment");
     }
     const auto* object = std::get_if<std::shared_ptr<T>>(&at->second);
     if (object == nullptr) throw Error("E_HANDLE", "handle " + std::to_string(handle) + " does not name a " + kind);
@@ -33,7 +34,8 @@ class HandleTable {
   }
 
   void release(Handle handle) {
-    if (objects_.erase(handle) == 0) throw Error("E_HANDLE", "handle " + std::to_string(handle) + " names nothing; it was released before");
+    if (objects_.erase(handle) == 0)
+      throw Error("E_HANDLE", "handle " + std::to_string(handle) + " names nothing; it was released before");
   }
 
  private:

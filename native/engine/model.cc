@@ -13,7 +13,8 @@ void check_config(const ModelConfig& config) {
   const auto fail = [](const std::string& what) { throw Error("E_ARGUMENT", "model: " + what); };
   if (config.classes < 1) fail("classes must be at least 1, got " + std::to_string(config.classes));
   if (config.embedding < 1) fail("embedding must be at least 1, got " + std::to_string(config.embedding));
-  if (!(config.head_dropout >= 0 && config.head_dropout < 1)) fail("headDropout must be in [0, 1), got " + std::to_string(config.head_dropout));
+  if (!(config.head_dropout >= 0 && config.head_dropout < 1))
+    fail("headDropout must be in [0, 1), got " + std::to_string(config.head_dropout));
 }
 
 Model::Model(const ModelConfig& config, std::uint64_t seed, at::Device device) : config_(config), device_(device) {
@@ -28,7 +29,8 @@ Model::Model(const ModelConfig& config, std::uint64_t seed, at::Device device) :
   if (config.pooling == Pooling::flam) {
     flam_.heads = config.pooling_heads;
     if (flam_.heads < 1 || width % flam_.heads != 0) {
-      throw Error("E_ARGUMENT", "model: poolingHeads (" + std::to_string(flam_.heads) + ") must divide the frame width " + std::to_string(width));
+      throw Error("E_ARGUMENT", "model: poolingHeads (" + std::to_string(flam_.heads) + ") must divide the frame width " +
+                                    std::to_string(width));
     }
     linear("pooling.input", 3 * width, width, flam_.input_weight, flam_.input_bias);
     linear("pooling.output", width, width, flam_.output_weight, flam_.output_bias);
@@ -72,7 +74,8 @@ ModelOutput Model::forward(const Waves& waves, const EncodeContext& context, boo
   return out;
 }
 
-PrecisionScope::PrecisionScope(Precision precision, at::DeviceType device) : device_(device), active_(precision == Precision::bf16) {
+PrecisionScope::PrecisionScope(Precision precision, at::DeviceType device)
+    : device_(device), active_(precision == Precision::bf16) {
   if (!active_) return;
   was_enabled_ = at::autocast::is_autocast_enabled(device);
   at::autocast::set_autocast_dtype(device, at::kBFloat16);

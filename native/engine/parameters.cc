@@ -1,12 +1,12 @@
 #include "engine/parameters.h"
 
-#include <cmath>
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <cmath>
 
 namespace ser {
 namespace {

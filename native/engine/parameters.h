@@ -2,10 +2,10 @@
 // exchange of gradients each touch one tensor instead of dozens.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "weights/safetensors.h"
 

@@ -32,8 +32,8 @@ inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, P
 // kPhiloxLanes blocks with consecutive first counter words, one array per output word: the layout that vectorises.
 inline constexpr int kPhiloxLanes = 16;
 
-SER_ALWAYS_INLINE void philox_lanes(std::uint32_t first, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3,
-                                    PhiloxKey key, std::uint32_t (&out)[4][kPhiloxLanes]) {
+SER_ALWAYS_INLINE void philox_lanes(std::uint32_t first, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3, PhiloxKey key,
+                                    std::uint32_t (&out)[4][kPhiloxLanes]) {
   std::uint32_t x0[kPhiloxLanes], x1[kPhiloxLanes], x2[kPhiloxLanes], x3[kPhiloxLanes];
   for (int i = 0; i < kPhiloxLanes; ++i) {
     x0[i] = first + static_cast<std::uint32_t>(i);

@@ -1,10 +1,10 @@
 // How the utterances of a batch lie one after the other in a packed tensor.
 #pragma once
 
+#include <ATen/core/ivalue.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <ATen/core/ivalue.h>
 
 namespace ser {
 

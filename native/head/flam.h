@@ -4,10 +4,10 @@
 // does not exist and an utterance's result cannot depend on its batch mates.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "engine/segments.h"
 

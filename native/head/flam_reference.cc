@@ -37,8 +37,7 @@ FlamReference flam_reference(const std::vector<double>& frames, const std::vecto
         for (std::int64_t j = 0; j < length; ++j) total += row[j] = std::exp(row[j] - most);
         for (std::int64_t j = 0; j < length; ++j) {
           for (std::int64_t d = 0; d < head_width; ++d) {
-            attended[i * width + h * head_width + d] +=
-                row[j] / total * qkv[j * 3 * width + 2 * width + h * head_width + d];
+            attended[i * width + h * head_width + d] += row[j] / total * qkv[j * 3 * width + 2 * width + h * head_width + d];
           }
         }
       }

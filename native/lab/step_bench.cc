@@ -1,4 +1,8 @@
 // Times training steps on synthetic audio, whole and by phase:  step_bench [batch] [seconds] [steps] [threads] [fp32|bf16]
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <torch/csrc/autograd/autograd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -6,10 +10,6 @@
 #include <ctime>
 #include <string>
 #include <vector>
-
-#include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "encoder/mel_frontend.h"
 #include "engine/arena.h"
@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
   const auto length = static_cast<std::int64_t>(seconds * 16000);
   std::vector<std::int16_t> samples(static_cast<std::size_t>(length * batch));
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    samples[i] = static_cast<std::int16_t>(static_cast<int>(ser::philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {1, 2})[0] >> 18) - 8192);
+    samples[i] = static_cast<std::int16_t>(
+        static_cast<int>(ser::philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {1, 2})[0] >> 18) - 8192);
   }
   ser::StepRequest request;
   request.mix.kind = ser::MixKind::eam;
@@ -83,8 +84,8 @@ int main(int argc, char** argv) {
   const std::atomic<bool> cancelled{false};
 
   auto model = std::make_shared<ser::Model>(config, 1, at::kCPU);
-  std::printf("%lld parameters, batch %d x %.1f s, %d threads, %s\n", static_cast<long long>(model->parameters().count()), batch, seconds,
-              at::get_num_threads(), bf16 ? "bf16" : "fp32");
+  std::printf("%lld parameters, batch %d x %.1f s, %d threads, %s\n", static_cast<long long>(model->parameters().count()),
+              batch, seconds, at::get_num_threads(), bf16 ? "bf16" : "fp32");
   {
     ser::Trainer trainer(model, trainer_config);
     std::vector<double> times, processor;
@@ -98,7 +99,8 @@ int main(int argc, char** argv) {
       processor.push_back(processor_ms() - busy);
     }
     const double best = *std::min_element(times.begin(), times.end());
-    std::printf("step: median %.1f ms, best %.1f ms; 1000 utterances: %.2f s (best %.2f s)\n", median(times), best, median(times) / batch, best / batch);
+    std::printf("step: median %.1f ms, best %.1f ms; 1000 utterances: %.2f s (best %.2f s)\n", median(times), best,
+                median(times) / batch, best / batch);
     std::printf("processor time: %.1f ms a step, %.2f s for 1000 utterances\n", median(processor), median(processor) / batch);
   }
 
@@ -137,7 +139,8 @@ int main(int argc, char** argv) {
     optimizer.step(optimizer.gradient_norm(), at::zeros({}), 1e-3, 5e-3);
     update.push_back(since(start));
   }
-  std::printf("mix and augment %.2f ms, log-mel %.2f, forward %.2f (log-mel included), losses %.2f, backward %.2f, update %.2f\n", median(mix),
-              median(mel), median(forward), median(loss_time), median(backward), median(update));
+  std::printf(
+      "mix and augment %.2f ms, log-mel %.2f, forward %.2f (log-mel included), losses %.2f, backward %.2f, update %.2f\n",
+      median(mix), median(mel), median(forward), median(loss_time), median(backward), median(update));
   return 0;
 }

@@ -26,8 +26,8 @@ double bessel0(double x) {
   return sum;
 }
 
-SER_VECTOR_CLONES float filter_sample(const float* SER_RESTRICT x, const float* SER_RESTRICT low, const float* SER_RESTRICT high,
-                                      float fraction, std::int64_t taps) {
+SER_VECTOR_CLONES float filter_sample(const float* SER_RESTRICT x, const float* SER_RESTRICT low,
+                                      const float* SER_RESTRICT high, float fraction, std::int64_t taps) {
   float sum[16] = {};
   for (std::int64_t k = 0; k < taps; k += 16) {
     for (int i = 0; i < 16; ++i) sum[i] += x[k + i] * (low[k + i] + fraction * (high[k + i] - low[k + i]));
@@ -60,7 +60,8 @@ void check_augment(const AugmentRows& augment, std::size_t batch) {
   const auto fail = [](const std::string& what) { throw Error("E_ARGUMENT", "augment." + what); };
   const auto rows = [&](const std::vector<float>& values, const char* name) {
     if (!values.empty() && values.size() != batch) {
-      fail(std::string(name) + " must have one value a row (" + std::to_string(batch) + "), got " + std::to_string(values.size()));
+      fail(std::string(name) + " must have one value a row (" + std::to_string(batch) + "), got " +
+           std::to_string(values.size()));
     }
   };
   rows(augment.speed, "speed");
@@ -70,7 +71,8 @@ void check_augment(const AugmentRows& augment, std::size_t batch) {
   rows(augment.tempo, "tempo");
   const auto factors = [&](const std::vector<float>& values, const char* name) {
     for (const float value : values) {
-      if (!(value >= 0.25f && value <= 4.0f)) fail(std::string(name) + " factors must be in [0.25, 4], got " + std::to_string(value));
+      if (!(value >= 0.25f && value <= 4.0f))
+        fail(std::string(name) + " factors must be in [0.25, 4], got " + std::to_string(value));
     }
   };
   factors(augment.speed, "speed");
@@ -88,7 +90,8 @@ void check_augment(const AugmentRows& augment, std::size_t batch) {
 
 std::int64_t augmented_length(const AugmentRows& augment, std::size_t b, std::int64_t length) {
   if (augment.speed.empty() || augment.speed[b] == 1.0f) return length;
-  return std::max(kShortest, static_cast<std::int64_t>(std::llround(static_cast<double>(length) / static_cast<double>(augment.speed[b]))));
+  return std::max(kShortest,
+                  static_cast<std::int64_t>(std::llround(static_cast<double>(length) / static_cast<double>(augment.speed[b]))));
 }
 
 void change_speed(const std::vector<float>& in, double factor, std::int64_t count, std::vector<float>& out) {
@@ -123,15 +126,17 @@ void change_speed(const std::vector<float>& in, double factor, std::int64_t coun
       out[static_cast<std::size_t>(m)] = 0;
       continue;
     }
-    out[static_cast<std::size_t>(m)] = filter_sample(padded.data() + start, filter.data() + step * taps, filter.data() + (step + 1) * taps,
-                                                     static_cast<float>(phase - static_cast<double>(step)), taps);
+    out[static_cast<std::size_t>(m)] =
+        filter_sample(padded.data() + start, filter.data() + step * taps, filter.data() + (step + 1) * taps,
+                      static_cast<float>(phase - static_cast<double>(step)), taps);
   }
 }
 
 void augment_row(const AugmentRows& augment, std::size_t b, const NoiseKey& key, std::vector<float>& wave) {
   if (!augment.speed.empty() && augment.speed[b] != 1.0f) {
     std::vector<float> changed;
-    change_speed(wave, static_cast<double>(augment.speed[b]), augmented_length(augment, b, static_cast<std::int64_t>(wave.size())), changed);
+    change_speed(wave, static_cast<double>(augment.speed[b]),
+                 augmented_length(augment, b, static_cast<std::int64_t>(wave.size())), changed);
     wave.swap(changed);
   }
   if (!augment.gain.empty()) {
@@ -142,8 +147,8 @@ void augment_row(const AugmentRows& augment, std::size_t b, const NoiseKey& key,
     double energy = 0;
     for (const float sample : wave) energy += static_cast<double>(sample) * static_cast<double>(sample);
     const double power = energy / static_cast<double>(wave.size()) / std::pow(10.0, static_cast<double>(augment.noise[b]) / 10);
-    add_noise({static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)}, key, static_cast<float>(std::sqrt(power)),
-              wave.data(), static_cast<std::int64_t>(wave.size()));
+    add_noise({static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)}, key,
+              static_cast<float>(std::sqrt(power)), wave.data(), static_cast<std::int64_t>(wave.size()));
   }
 }
 

@@ -131,8 +131,8 @@ void check_mix(const SampleView& samples, const Rows& rows, const MixRows& mix) 
     if (mix.kind != MixKind::eam) continue;
     const std::int64_t n = mix.segment_lengths[b];
     if (n < 1 || mix.starts[b] < 0 || n > rows.lengths[b] || mix.starts[b] > rows.lengths[b] - n) {
-      fail(b, "the segment [" + std::to_string(mix.starts[b]) + ", + " + std::to_string(n) + ") lies outside its utterance of " +
-                  std::to_string(rows.lengths[b]) + " samples");
+      fail(b, "the segment [" + std::to_string(mix.starts[b]) + ", + " + std::to_string(n) +
+                  ") lies outside its utterance of " + std::to_string(rows.lengths[b]) + " samples");
     }
     if (mix.partner_starts[b] < 0 || n > mix.partner_lengths[b] || mix.partner_starts[b] > mix.partner_lengths[b] - n) {
       fail(b, "the partner's segment [" + std::to_string(mix.partner_starts[b]) + ", + " + std::to_string(n) +

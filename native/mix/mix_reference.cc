@@ -20,7 +20,8 @@ bool mix_row_reference(const SampleView& samples, const Rows& rows, const MixRow
     for (std::int64_t t = length; t < partner_length; ++t) out[t] = 0.0f;
     int peak = 0, partner_peak = 0;
     for (std::int64_t t = 0; t < length; ++t) peak = std::max(peak, std::abs(static_cast<int>(base[t])));
-    for (std::int64_t t = 0; t < partner_length; ++t) partner_peak = std::max(partner_peak, std::abs(static_cast<int>(partner[t])));
+    for (std::int64_t t = 0; t < partner_length; ++t)
+      partner_peak = std::max(partner_peak, std::abs(static_cast<int>(partner[t])));
     if (peak == 0 || partner_peak == 0) return true;
     const auto gain = static_cast<float>(0.5 / peak), partner_gain = static_cast<float>(0.5 / partner_peak);
     for (std::int64_t t = 0; t < std::max(length, partner_length); ++t) {

@@ -45,17 +45,17 @@ inline int finish(const char* name) {
 #define SER_CHECK(condition, what) ::ser::test::report(static_cast<bool>(condition), what, __FILE__, __LINE__)
 #define SER_CHECK_WITHIN(error, limit, what) ::ser::test::report_within(error, limit, what, __FILE__, __LINE__)
 // Passes where the statement throws ser::Error of this code with `part` in its sentence.
-#define SER_CHECK_ERROR(statement, expected_code, part)                                                            \
-  do {                                                                                                         \
-    std::string found = "nothing was thrown";                                                                  \
-    bool ok = false;                                                                                           \
-    try {                                                                                                      \
-      statement;                                                                                               \
-    } catch (const ::ser::Error& error) {                                                                      \
-      found = error.code() + ": " + error.what();                                                              \
-      ok = error.code() == (expected_code) && found.find(part) != std::string::npos;                           \
-    } catch (const std::exception& error) {                                                                    \
-      found = std::string("another exception: ") + error.what();                                               \
-    }                                                                                                          \
-    ::ser::test::report(ok, "refused: " + found, __FILE__, __LINE__);                                          \
+#define SER_CHECK_ERROR(statement, expected_code, part)                              \
+  do {                                                                               \
+    std::string found = "nothing was thrown";                                        \
+    bool ok = false;                                                                 \
+    try {                                                                            \
+      statement;                                                                     \
+    } catch (const ::ser::Error& error) {                                            \
+      found = error.code() + ": " + error.what();                                    \
+      ok = error.code() == (expected_code) && found.find(part) != std::string::npos; \
+    } catch (const std::exception& error) {                                          \
+      found = std::string("another exception: ") + error.what();                     \
+    }                                                                                \
+    ::ser::test::report(ok, "refused: " + found, __FILE__, __LINE__);                \
   } while (false)

@@ -1,9 +1,10 @@
+#include "engine/dropout.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "engine/dropout.h"
 #include "test/check.h"
 
 namespace {
@@ -37,9 +38,11 @@ void independence(bool shared) {
   const at::Tensor turned = ser::dropout(ones(60, 33), 0.3, key, ser::make_segments({30, 20, 10}, {9, 8, 7}));
   SER_CHECK(at::equal(whole.narrow(0, 30, 30), turned.narrow(0, 0, 30)), kind + "nor on the order of the batch");
   for (const ser::DropoutKey other : {ser::DropoutKey{2, 2, 3, shared}, {1, 3, 3, shared}, {1, 2, 4, shared}}) {
-    SER_CHECK(!at::equal(ser::dropout(ones(20, 33), 0.3, other, ser::make_segments({20}, {8})), alone), kind + "another seed, step or site draws anew");
+    SER_CHECK(!at::equal(ser::dropout(ones(20, 33), 0.3, other, ser::make_segments({20}, {8})), alone),
+              kind + "another seed, step or site draws anew");
   }
-  SER_CHECK(!at::equal(ser::dropout(ones(20, 33), 0.3, key, ser::make_segments({20}, {6})), alone), kind + "another utterance draws anew");
+  SER_CHECK(!at::equal(ser::dropout(ones(20, 33), 0.3, key, ser::make_segments({20}, {6})), alone),
+            kind + "another utterance draws anew");
   if (shared) {
     SER_CHECK(at::equal(alone, alone.narrow(0, 0, 1).expand({20, 33})), "shared: all frames have one mask");
     SER_CHECK(alone[0].eq(0).any().item<bool>() && alone[0].gt(0).any().item<bool>(), "shared: some channels fall, some stay");

@@ -1,3 +1,5 @@
+#include "head/flam.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -5,7 +7,6 @@
 
 #include "encoder/segment_attention.h"
 #include "encoder/segment_ops.h"
-#include "head/flam.h"
 #include "test/check.h"
 
 namespace {
@@ -38,9 +39,12 @@ Case make_case(std::vector<std::int64_t> lengths, std::int64_t width, std::int64
   c.segments = ser::make_segments(lengths);
   c.frames = normal({c.segments->total(), width}, generator, type);
   const double scale = 1 / std::sqrt(static_cast<double>(width));
-  c.weights = {normal({3 * width, width}, generator, type, scale), normal({3 * width}, generator, type, 0.1),
-               normal({width, width}, generator, type, scale),     normal({width}, generator, type, 0.1),
-               normal({width}, generator, type, scale),            heads};
+  c.weights = {normal({3 * width, width}, generator, type, scale),
+               normal({3 * width}, generator, type, 0.1),
+               normal({width, width}, generator, type, scale),
+               normal({width}, generator, type, 0.1),
+               normal({width}, generator, type, scale),
+               heads};
   return c;
 }
 
@@ -51,7 +55,8 @@ ser::FlamOutput plain(const Case& c, bool broadcast) {
   for (std::int64_t b = 0; b < c.segments->count(); ++b) {
     at::Tensor f = c.frames.narrow(0, c.segments->offsets[b], c.segments->length(b));
     if (broadcast) f = (f + f.mean(0, true)) / 2;
-    const auto qkv = at::linear(f, c.weights.input_weight, c.weights.input_bias).view({-1, 3, heads, width / heads}).permute({1, 2, 0, 3});
+    const auto qkv =
+        at::linear(f, c.weights.input_weight, c.weights.input_bias).view({-1, 3, heads, width / heads}).permute({1, 2, 0, 3});
     const auto p = at::softmax(qkv[0].matmul(qkv[1].transpose(1, 2)) / std::sqrt(static_cast<double>(width / heads)), 2);
     const auto a = p.matmul(qkv[2]).transpose(0, 1).reshape({-1, width});
     const auto h = f + at::linear(a, c.weights.output_weight, c.weights.output_bias);
@@ -65,8 +70,9 @@ ser::FlamOutput plain(const Case& c, bool broadcast) {
 void against_loops() {
   const Case c = make_case({7, 1, 12}, 12, 4, at::kDouble);
   const auto out = ser::flam(c.frames, ser::flam_projection(c.frames, c.weights), c.weights, c.segments);
-  const auto want = ser::flam_reference(values(c.frames), {7, 1, 12}, 12, 4, values(c.weights.input_weight), values(c.weights.input_bias),
-                                        values(c.weights.output_weight), values(c.weights.output_bias), values(c.weights.score));
+  const auto want =
+      ser::flam_reference(values(c.frames), {7, 1, 12}, 12, 4, values(c.weights.input_weight), values(c.weights.input_bias),
+                          values(c.weights.output_weight), values(c.weights.output_bias), values(c.weights.score));
   const auto pooled = values(out.pooled), weights = values(out.weights);
   double most = 0;
   for (std::size_t i = 0; i < pooled.size(); ++i) most = std::max(most, std::abs(pooled[i] - want.pooled[i]));
@@ -80,8 +86,8 @@ void against_autograd(std::int64_t width, std::int64_t heads, at::ScalarType typ
   const Case c = make_case({93, 5, 64, 1, 130}, width, heads, type);
   const auto got = ser::flam(c.frames, ser::flam_projection(c.frames, c.weights), c.weights, c.segments, broadcast);
   const auto want = plain(c, broadcast);
-  const std::string name = std::string(type == at::kDouble ? "float64" : "float32") + ", width " + std::to_string(width) + ", " +
-                           std::to_string(heads) + " heads" + (broadcast ? ", context broadcast" : "");
+  const std::string name = std::string(type == at::kDouble ? "float64" : "float32") + ", width " + std::to_string(width) +
+                           ", " + std::to_string(heads) + " heads" + (broadcast ? ", context broadcast" : "");
   SER_CHECK_WITHIN(gap(got.pooled, want.pooled), limit, name + ": pooled");
   SER_CHECK_WITHIN(gap(got.weights, want.weights), limit, name + ": weights");
   at::Generator generator = at::detail::createCPUGenerator(9);
@@ -128,7 +134,8 @@ void segment_oracles() {
   const at::Tensor second = c.frames.narrow(0, 4, 9);
   SER_CHECK_WITHIN(gap(mean[1], second.mean(0)), 1e-14, "segment mean");
   SER_CHECK_WITHIN(gap(most[1], std::get<0>(second.max(0))), 0, "segment maximum");
-  SER_CHECK_WITHIN(gap(ser::segment_unpad(ser::segment_pad(c.frames, c.segments), c.segments), c.frames), 0, "padding and back");
+  SER_CHECK_WITHIN(gap(ser::segment_unpad(ser::segment_pad(c.frames, c.segments), c.segments), c.frames), 0,
+                   "padding and back");
 }
 
 }  // namespace

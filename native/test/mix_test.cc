@@ -1,9 +1,10 @@
+#include "mix/mix.h"
+
 #include <cstring>
 #include <vector>
 
 #include "engine/philox.h"
 #include "mix/augment.h"
-#include "mix/mix.h"
 #include "test/check.h"
 
 namespace {
@@ -29,7 +30,8 @@ Plan make_plan(ser::MixKind kind, std::int64_t samples, int batch) {
   plan.mix.kind = kind;
   for (int b = 0; b < batch; ++b) {
     const auto pick = [&, at = std::uint32_t{0}](std::int64_t low, std::int64_t high) mutable {
-      return low + static_cast<std::int64_t>(draw(at++, static_cast<std::uint32_t>(b) + 1) % static_cast<std::uint32_t>(high - low + 1));
+      return low + static_cast<std::int64_t>(draw(at++, static_cast<std::uint32_t>(b) + 1) %
+                                             static_cast<std::uint32_t>(high - low + 1));
     };
     auto next = pick;
     const std::int64_t length = next(400, 3000), partner = next(400, 3000);
@@ -88,7 +90,8 @@ void signal_to_noise() {
   double base = 0, added = 0;
   bool outside = true;
   for (int t = 0; t < 4000; ++t) {
-    const double own = samples[static_cast<std::size_t>(t)] / 32768.0, difference = static_cast<double>(out[static_cast<std::size_t>(t)]) - own;
+    const double own = samples[static_cast<std::size_t>(t)] / 32768.0,
+                 difference = static_cast<double>(out[static_cast<std::size_t>(t)]) - own;
     if (t >= 500 && t < 2000) {
       base += own * own;
       added += difference * difference;
@@ -147,7 +150,8 @@ void resampling() {
     ser::change_speed(tone, factor, count, out);
     double worst = 0;
     for (std::int64_t m = 100; m < count - 100; ++m) {
-      worst = std::max(worst, std::abs(static_cast<double>(out[static_cast<std::size_t>(m)]) - std::sin(0.7 * factor * static_cast<double>(m))));
+      worst = std::max(worst, std::abs(static_cast<double>(out[static_cast<std::size_t>(m)]) -
+                                       std::sin(0.7 * factor * static_cast<double>(m))));
     }
     SER_CHECK_WITHIN(worst, 3e-4, "a tone at speed " + ser::test::figure(factor) + " is that tone");
   }
@@ -189,7 +193,8 @@ void noise_level() {
 
 void generator() {
   const auto zero = ser::philox4x32({0, 0, 0, 0}, {0, 0});
-  SER_CHECK(zero[0] == 0x6627e8d5 && zero[1] == 0xe169c58d && zero[2] == 0xbc57ac4c && zero[3] == 0x9b00dbd8, "Philox, known answer of zeros");
+  SER_CHECK(zero[0] == 0x6627e8d5 && zero[1] == 0xe169c58d && zero[2] == 0xbc57ac4c && zero[3] == 0x9b00dbd8,
+            "Philox, known answer of zeros");
   std::uint32_t words[4][ser::kPhiloxLanes];
   ser::philox_lanes(7, 8, 9, 10, {11, 12}, words);
   bool equal = true;

@@ -1,9 +1,10 @@
+#include "loss/multi/multi_loss.h"
+
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "loss/multi/multi_loss.h"
 #include "test/check.h"
 
 namespace {
@@ -11,7 +12,8 @@ namespace {
 using ser::MultiLossInput;
 using ser::MultiLossOptions;
 
-MultiLossInput make_input(std::int64_t batch, std::int64_t classes, at::ScalarType type, std::uint64_t seed, double spread = 2) {
+MultiLossInput make_input(std::int64_t batch, std::int64_t classes, at::ScalarType type, std::uint64_t seed,
+                          double spread = 2) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   const auto normal = [&](std::int64_t rows, std::int64_t columns) {
     return at::randn({rows, columns}, generator, at::TensorOptions(at::kDouble)).to(type);
@@ -55,7 +57,8 @@ void against_composite(std::int64_t batch, std::int64_t classes, const MultiLoss
   const MultiLossInput in = make_input(batch, classes, at::kDouble, 7 + static_cast<std::uint64_t>(batch));
   const auto fused = ser::multi_loss(in, options);
   const auto plain = ser::multi_loss_composite(in, options);
-  SER_CHECK_WITHIN(worst({fused.components, fused.total}, {plain.components, plain.total}), 1e-12, name + ", values against the composite");
+  SER_CHECK_WITHIN(worst({fused.components, fused.total}, {plain.components, plain.total}), 1e-12,
+                   name + ", values against the composite");
   SER_CHECK_WITHIN(worst(gradients(fused.total, in), gradients(plain.total, in)), 1e-11, name + ", gradients against autograd");
 }
 
@@ -94,7 +97,8 @@ void single_precision() {
   const auto narrow_out = ser::multi_loss(in, options);
   const auto wide_out = ser::multi_loss(wide, options);
   SER_CHECK_WITHIN(worst({narrow_out.total}, {wide_out.total}), 2e-7, "float32 total against float64");
-  SER_CHECK_WITHIN(worst(gradients(narrow_out.total, in), gradients(wide_out.total, wide)), 2e-7, "float32 gradients against float64");
+  SER_CHECK_WITHIN(worst(gradients(narrow_out.total, in), gradients(wide_out.total, wide)), 2e-7,
+                   "float32 gradients against float64");
 }
 
 void edges() {
@@ -121,8 +125,10 @@ void edges() {
   SER_CHECK(at::isfinite(gradients(extreme.total, sure)[0]).all().item<bool>(), "logits of +-200 and gamma 0.5 stay finite");
 
   const at::Tensor labels = at::tensor({0.5, 0.5, 0.0}, at::kDouble).view({1, 3});
-  SER_CHECK(ser::dominant_classes(labels, at::tensor({1}, at::kLong)).item<std::int64_t>() == 1, "a tie goes to the base's class");
-  SER_CHECK(ser::dominant_classes(labels, at::tensor({2}, at::kLong)).item<std::int64_t>() == 0, "the larger label wins over the base's class");
+  SER_CHECK(ser::dominant_classes(labels, at::tensor({1}, at::kLong)).item<std::int64_t>() == 1,
+            "a tie goes to the base's class");
+  SER_CHECK(ser::dominant_classes(labels, at::tensor({2}, at::kLong)).item<std::int64_t>() == 0,
+            "the larger label wins over the base's class");
 }
 
 }  // namespace
@@ -131,8 +137,11 @@ int main() {
   MultiLossOptions options;
   against_composite(12, 5, options, "four losses");
   against_composite(700, 3, options, "more rows than a tile");
-  for (const auto& [name, weights] : std::initializer_list<std::pair<const char*, ser::LossWeights>>{
-           {"KL alone", {1, 0, 0, 0}}, {"focal alone", {0, 1, 0, 0}}, {"center alone", {0, 0, 1, 0}}, {"SupCon alone", {0, 0, 0, 1}}}) {
+  for (const auto& [name, weights] :
+       std::initializer_list<std::pair<const char*, ser::LossWeights>>{{"KL alone", {1, 0, 0, 0}},
+                                                                       {"focal alone", {0, 1, 0, 0}},
+                                                                       {"center alone", {0, 0, 1, 0}},
+                                                                       {"SupCon alone", {0, 0, 0, 1}}}) {
     options.weights = weights;
     against_composite(10, 4, options, name);
   }

@@ -1,3 +1,6 @@
+#include "weights/safetensors.h"
+
+#include <ATen/Functions.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -5,12 +8,9 @@
 #include <fstream>
 #include <iterator>
 
-#include <ATen/Functions.h>
-
 #include "engine/philox.h"
 #include "test/check.h"
 #include "weights/json.h"
-#include "weights/safetensors.h"
 
 namespace {
 
@@ -76,7 +76,8 @@ void damage(const std::string& path) {
       clean += error.code() == "E_FORMAT";
     }
   }
-  SER_CHECK(clean == static_cast<int>(8 * header), "every flipped bit of the header reads or is refused, none crashes, " + std::to_string(8 * header));
+  SER_CHECK(clean == static_cast<int>(8 * header),
+            "every flipped bit of the header reads or is refused, none crashes, " + std::to_string(8 * header));
   clean = 0;
   for (std::uint32_t i = 0; i < 2000; ++i) {
     std::string mangled = whole;
@@ -101,13 +102,16 @@ void forged(const std::string& path) {
     SER_CHECK_ERROR(ser::read_safetensors(path), "E_FORMAT", part);
   };
   const std::string eight(8, '\0');
-  refuse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", eight, "overlap");
-  refuse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}})", eight + "12", "overlap");
+  refuse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
+         eight, "overlap");
+  refuse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}})",
+         eight + "12", "overlap");
   refuse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", eight, "the file holds 8");
   refuse(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", eight, "needs 12 bytes");
   refuse(R"({"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}})", eight, "unknown dtype");
   refuse(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", "", "too large");
-  refuse(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", eight, "twice");
+  refuse(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+         eight, "twice");
   refuse(R"({"__metadata__":{"k":1}})", "", "not a string");
   refuse("[1,2]", "", "not a JSON object");
   refuse(std::string(5000, '['), "", "not JSON");

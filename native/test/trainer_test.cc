@@ -22,11 +22,13 @@ void write_store() {
   std::vector<std::int16_t> samples;
   for (int u = 0; u < kUtterances; ++u) {
     for (int t = 0; t < kLength; ++t) {
-      const double noise = static_cast<double>(draw(static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(u))) / 4294967296.0 - 0.5;
+      const double noise =
+          static_cast<double>(draw(static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(u))) / 4294967296.0 - 0.5;
       samples.push_back(static_cast<std::int16_t>(8000 * std::sin(0.05 * (1 + u % kClasses) * t) + 3000 * noise));
     }
   }
-  std::ofstream(folder + "/store", std::ios::binary).write(reinterpret_cast<const char*>(samples.data()), static_cast<std::streamsize>(samples.size() * 2));
+  std::ofstream(folder + "/store", std::ios::binary)
+      .write(reinterpret_cast<const char*>(samples.data()), static_cast<std::streamsize>(samples.size() * 2));
 }
 
 ser::ModelConfig model_config() {
@@ -57,8 +59,12 @@ ser::StepRequest request(int step, bool augmented = true) {
   out.center_learning_rate = 5e-3;
   if (augmented) out.mix.kind = ser::MixKind::eam;
   for (int b = 0; b < kUtterances; ++b) {
-    const auto pick = [&](std::uint32_t place, std::uint32_t below) { return static_cast<int>(draw(1000 + static_cast<std::uint32_t>(step) * 64 + place, static_cast<std::uint32_t>(b)) % below); };
-    const int length = kLength - pick(0, 3000), partner = (b + 1 + pick(1, kUtterances - 1)) % kUtterances, segment = 1 + pick(2, 2900);
+    const auto pick = [&](std::uint32_t place, std::uint32_t below) {
+      return static_cast<int>(draw(1000 + static_cast<std::uint32_t>(step) * 64 + place, static_cast<std::uint32_t>(b)) %
+                              below);
+    };
+    const int length = kLength - pick(0, 3000), partner = (b + 1 + pick(1, kUtterances - 1)) % kUtterances,
+              segment = 1 + pick(2, 2900);
     out.rows.offsets.push_back(b * kLength);
     out.rows.lengths.push_back(length);
     out.rows.keys.push_back(static_cast<std::uint32_t>(b) * 2654435761u);
@@ -104,8 +110,9 @@ struct Session {
 };
 
 bool same(const ser::StepResult& a, const ser::StepResult& b) {
-  return std::memcmp(&a.total, &b.total, sizeof a.total) == 0 && std::memcmp(&a.grad_norm, &b.grad_norm, sizeof a.grad_norm) == 0 &&
-         std::memcmp(&a.raw, &b.raw, sizeof a.raw) == 0 && a.predictions == b.predictions && a.mix_skipped == b.mix_skipped;
+  return std::memcmp(&a.total, &b.total, sizeof a.total) == 0 &&
+         std::memcmp(&a.grad_norm, &b.grad_norm, sizeof a.grad_norm) == 0 && std::memcmp(&a.raw, &b.raw, sizeof a.raw) == 0 &&
+         a.predictions == b.predictions && a.mix_skipped == b.mix_skipped;
 }
 
 void resume() {
@@ -124,7 +131,8 @@ void resume() {
   bool equal = true;
   for (int s = 3; s < 6; ++s) equal = equal && same(second.step(request(s)), results[static_cast<std::size_t>(s)]);
   SER_CHECK(equal, "3 steps, save, a new engine, load, 3 steps: every figure bit-equal to 6 steps");
-  SER_CHECK(second.checkpoint("resumed") == end, "and the checkpoints are equal byte for byte (" + std::to_string(end.size()) + " bytes)");
+  SER_CHECK(second.checkpoint("resumed") == end,
+            "and the checkpoints are equal byte for byte (" + std::to_string(end.size()) + " bytes)");
 }
 
 void learns() {
@@ -158,7 +166,8 @@ void learns() {
   session.engine->save_model(averaged, folder + "/model", {{"epoch", "1"}});
   const ser::Handle loaded = session.engine->create_model(model_config(), 6);
   session.engine->load_model(loaded, folder + "/model");
-  SER_CHECK(session.engine->forward_rows(loaded, session.store, request(0, false).rows, options).logits == out.logits, "a saved model gives the same logits");
+  SER_CHECK(session.engine->forward_rows(loaded, session.store, request(0, false).rows, options).logits == out.logits,
+            "a saved model gives the same logits");
   auto other = model_config();
   other.classes = 4;
   const ser::Handle wrong = session.engine->create_model(other, 6);
@@ -167,7 +176,8 @@ void learns() {
   options.precision = ser::Precision::bf16;
   const auto half = session.engine->forward_rows(averaged, session.store, request(0, false).rows, options);
   double worst = 0;
-  for (std::size_t i = 0; i < half.logits.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(half.logits[i] - out.logits[i])));
+  for (std::size_t i = 0; i < half.logits.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(half.logits[i] - out.logits[i])));
   SER_CHECK_WITHIN(worst, 0.2, "bf16 logits near fp32");
 }
 
@@ -179,7 +189,8 @@ void non_finite() {
   bad.augment.gain.assign(kUtterances, 3000);  // 10^150 overflows: infinite samples
   const auto result = session.step(bad);
   SER_CHECK(result.non_finite, "a loss that is not finite is flagged");
-  SER_CHECK(session.checkpoint("after") == before, "and leaves weights, moments, statistics, average and step count as they were");
+  SER_CHECK(session.checkpoint("after") == before,
+            "and leaves weights, moments, statistics, average and step count as they were");
   SER_CHECK(!session.step(request(1)).non_finite, "the next step is sound");
 }
 

@@ -1,12 +1,12 @@
 #include "train/batch.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <string>
-
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 
 #include "mix/augment.h"
 
@@ -17,26 +17,28 @@ constexpr double kRate = 16000;
 
 void check_labels(const std::vector<float>& labels, std::size_t batch, std::int64_t classes, const char* name) {
   if (labels.size() != batch * static_cast<std::size_t>(classes)) {
-    throw Error("E_ARGUMENT", std::string(name) + " must be B x C = " + std::to_string(batch) + " x " + std::to_string(classes) + ", got " +
-                                  std::to_string(labels.size()) + " values");
+    throw Error("E_ARGUMENT", std::string(name) + " must be B x C = " + std::to_string(batch) + " x " +
+                                  std::to_string(classes) + ", got " + std::to_string(labels.size()) + " values");
   }
   for (std::size_t b = 0; b < batch; ++b) {
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) {
       const float value = labels[b * static_cast<std::size_t>(classes) + static_cast<std::size_t>(c)];
-      if (!(value >= 0)) throw Error("E_ARGUMENT", std::string(name) + " must not be negative or NaN, see row " + std::to_string(b));
+      if (!(value >= 0))
+        throw Error("E_ARGUMENT", std::string(name) + " must not be negative or NaN, see row " + std::to_string(b));
       sum += static_cast<double>(value);
     }
     if (std::abs(sum - 1) > 1e-3) {
-      throw Error("E_ARGUMENT", std::string(name) + " must sum to 1 in every row, row " + std::to_string(b) + " sums to " + std::to_string(sum));
+      throw Error("E_ARGUMENT", std::string(name) + " must sum to 1 in every row, row " + std::to_string(b) + " sums to " +
+                                    std::to_string(sum));
     }
   }
 }
 
 }  // namespace
 
-MixedBatch make_training_batch(const SampleView& samples, const StepRequest& request, std::int64_t classes, std::uint64_t noise_seed,
-                               at::Device device) {
+MixedBatch make_training_batch(const SampleView& samples, const StepRequest& request, std::int64_t classes,
+                               std::uint64_t noise_seed, at::Device device) {
   const Rows& rows = request.rows;
   check_rows(samples, rows);
   check_mix(samples, rows, request.mix);
@@ -83,7 +85,8 @@ Waves make_waves(const SampleView& samples, const Rows& rows, at::Device device)
   Waves out;
   out.lengths = rows.lengths;
   out.keys = rows.keys;
-  at::Tensor packed = at::empty({std::accumulate(rows.lengths.begin(), rows.lengths.end(), std::int64_t{0})}, at::TensorOptions(at::kFloat));
+  at::Tensor packed =
+      at::empty({std::accumulate(rows.lengths.begin(), rows.lengths.end(), std::int64_t{0})}, at::TensorOptions(at::kFloat));
   float* to = packed.mutable_data_ptr<float>();
   for (std::size_t b = 0; b < rows.offsets.size(); ++b) {
     mix_row(samples, rows, MixRows(), b, to);

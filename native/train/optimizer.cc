@@ -29,8 +29,8 @@ Optimizer::Optimizer(ParameterSet& parameters, const at::Tensor& centers, const 
   }
   const std::int64_t decayed = parameters.decayed(), rest = flat.numel() - decayed;
   const auto group = [&](std::int64_t start, std::int64_t length, double decay) {
-    groups_.push_back({flat.narrow(0, start, length), gradient_.narrow(0, start, length), first_moment_.narrow(0, start, length),
-                       second_moment_.narrow(0, start, length), decay, false});
+    groups_.push_back({flat.narrow(0, start, length), gradient_.narrow(0, start, length),
+                       first_moment_.narrow(0, start, length), second_moment_.narrow(0, start, length), decay, false});
   };
   group(0, decayed, config.weight_decay);
   if (rest > 0) group(decayed, rest, 0);
@@ -51,12 +51,12 @@ at::Tensor Optimizer::gradient_norm() const {
 void Optimizer::step(const at::Tensor& norm, const at::Tensor& bad, double learning_rate, double center_learning_rate) {
   at::NoGradGuard no_grad;
   // The fused kernel divides gradients by this scale: clipping without a pass of its own.
-  const at::Tensor scale =
-      config_.clip > 0 ? ((norm + 1e-6) / config_.clip).clamp_min(1).to(at::kFloat) : at::ones_like(bad);
+  const at::Tensor scale = config_.clip > 0 ? ((norm + 1e-6) / config_.clip).clamp_min(1).to(at::kFloat) : at::ones_like(bad);
   steps_.add_(1 - bad);
   for (Group& group : groups_) {
     at::_fused_adamw_({group.value}, {group.gradient}, {group.first_moment}, {group.second_moment}, {}, {steps_},
-                      group.is_center ? center_learning_rate : learning_rate, config_.beta1, config_.beta2, group.decay, config_.epsilon,
+                      group.is_center ? center_learning_rate : learning_rate, config_.beta1, config_.beta2, group.decay,
+                      config_.epsilon,
                       /*amsgrad=*/false, /*maximize=*/false, scale, bad);
   }
   // Not an interpolation: the pending statistics of a bad step may be NaN, and NaN times 0 is NaN.
@@ -64,7 +64,8 @@ void Optimizer::step(const at::Tensor& norm, const at::Tensor& bad, double learn
   buffers.copy_(at::where(bad.to(at::kBool), buffers, parameters_.pending_buffers()));
   if (average_.defined()) {
     // The decay grows from 0.1 so that the first average is not the random start (as in TensorFlow's ExponentialMovingAverage).
-    const at::Tensor decay = at::minimum((steps_ + 1) / (steps_ + 10), at::scalar_tensor(config_.average_decay, steps_.options()));
+    const at::Tensor decay =
+        at::minimum((steps_ + 1) / (steps_ + 10), at::scalar_tensor(config_.average_decay, steps_.options()));
     const at::Tensor share = (1 - decay) * (1 - bad);
     average_.lerp_(parameters_.flat(), share);
     buffer_average_.lerp_(buffers, share);
@@ -79,7 +80,10 @@ NamedTensors Optimizer::state() const {
     append(parameters_.named_views(average_, "average."));
     append(parameters_.named_buffer_views(buffer_average_, "average."));
   }
-  append({{"centers", centers_.detach()}, {"first_moment.centers", center_first_}, {"second_moment.centers", center_second_}, {"steps", steps_}});
+  append({{"centers", centers_.detach()},
+          {"first_moment.centers", center_first_},
+          {"second_moment.centers", center_second_},
+          {"steps", steps_}});
   return out;
 }
 

@@ -39,7 +39,8 @@ class Optimizer {
   ParameterSet& parameters_;
   at::Tensor centers_;
   TrainerConfig config_;
-  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_, buffer_average_;
+  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_,
+      buffer_average_;
   std::vector<Group> groups_;
 };
 

@@ -1,7 +1,5 @@
 #include "train/trainer.h"
 
-#include <cmath>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
@@ -9,6 +7,8 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
 
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
@@ -25,14 +25,17 @@ void check(const TrainerConfig& config) {
   if (w.kl + w.focal + w.center + w.supcon <= 0) fail("at least one loss must have a positive weight");
   if (!(config.gamma >= 0)) fail("gamma must not be negative, got " + std::to_string(config.gamma));
   if (!(config.temperature > 0)) fail("temperature must be positive, got " + std::to_string(config.temperature));
-  if (!(config.beta1 >= 0 && config.beta1 < 1) || !(config.beta2 >= 0 && config.beta2 < 1)) fail("beta1 and beta2 must be in [0, 1)");
+  if (!(config.beta1 >= 0 && config.beta1 < 1) || !(config.beta2 >= 0 && config.beta2 < 1))
+    fail("beta1 and beta2 must be in [0, 1)");
   if (!(config.epsilon > 0)) fail("epsilon must be positive");
   if (!(config.weight_decay >= 0) || !(config.clip >= 0)) fail("weightDecay and clip must not be negative");
-  if (!(config.average_decay >= 0 && config.average_decay < 1)) fail("averageDecay must be in [0, 1), got " + std::to_string(config.average_decay));
+  if (!(config.average_decay >= 0 && config.average_decay < 1))
+    fail("averageDecay must be in [0, 1), got " + std::to_string(config.average_decay));
 }
 
 void check_cancelled(const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed)) throw Error("E_CANCELLED", "cancelled before the update; the weights are as they were");
+  if (cancelled.load(std::memory_order_relaxed))
+    throw Error("E_CANCELLED", "cancelled before the update; the weights are as they were");
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : mo
 }
 
 StepResult Trainer::step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled) {
-  if (request.step < 0 || request.step > UINT32_MAX) throw Error("E_ARGUMENT", "step must be in 0..2^32 - 1, got " + std::to_string(request.step));
+  if (request.step < 0 || request.step > UINT32_MAX)
+    throw Error("E_ARGUMENT", "step must be in 0..2^32 - 1, got " + std::to_string(request.step));
   const at::Device device = model_->device();
   const std::int64_t classes = model_->config().classes;
   const MixedBatch batch = make_training_batch(samples, request, classes, config_.seed, device);
@@ -77,8 +81,8 @@ StepResult Trainer::step(const SampleView& samples, const StepRequest& request, 
   optimizer_->step(norm, bad, request.learning_rate, request.center_learning_rate);
 
   // All figures leave the device in one copy, the only wait of a step.
-  const at::Tensor figures = at::cat({loss.total.detach().view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), loss.components,
-                                      at::argmax(out.logits.detach(), 1).to(at::kDouble)})
+  const at::Tensor figures = at::cat({loss.total.detach().view({1}), norm.view({1}), bad.to(at::kDouble).view({1}),
+                                      loss.components, at::argmax(out.logits.detach(), 1).to(at::kDouble)})
                                  .cpu();
   const double* f = figures.const_data_ptr<double>();
   StepResult result;
@@ -110,7 +114,8 @@ void Trainer::copy_average(Model& to) const {
   const auto same = [&] {
     if (own.all().size() != other.all().size()) return false;
     for (std::size_t i = 0; i < own.all().size(); ++i) {
-      if (own.all()[i].name != other.all()[i].name || own.all()[i].tensor.sizes() != other.all()[i].tensor.sizes()) return false;
+      if (own.all()[i].name != other.all()[i].name || own.all()[i].tensor.sizes() != other.all()[i].tensor.sizes())
+        return false;
     }
     return true;
   };

@@ -52,10 +52,14 @@ class Parser {
     unsigned value = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
       const char c = peek();
-      if (c >= '0' && c <= '9') value = value * 16 + static_cast<unsigned>(c - '0');
-      else if (c >= 'a' && c <= 'f') value = value * 16 + static_cast<unsigned>(c - 'a' + 10);
-      else if (c >= 'A' && c <= 'F') value = value * 16 + static_cast<unsigned>(c - 'A' + 10);
-      else fail("four hexadecimal digits");
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<unsigned>(c - '0');
+      else if (c >= 'a' && c <= 'f')
+        value = value * 16 + static_cast<unsigned>(c - 'a' + 10);
+      else if (c >= 'A' && c <= 'F')
+        value = value * 16 + static_cast<unsigned>(c - 'A' + 10);
+      else
+        fail("four hexadecimal digits");
     }
     return value;
   }
@@ -92,14 +96,30 @@ class Parser {
       }
       if (at_ >= text_.size()) fail("an escape");
       switch (text_[at_++]) {
-        case '"': out += '"'; break;
-        case '\\': out += '\\'; break;
-        case '/': out += '/'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
+        case '"':
+          out += '"';
+          break;
+        case '\\':
+          out += '\\';
+          break;
+        case '/':
+          out += '/';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'n':
+          out += '\n';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 't':
+          out += '\t';
+          break;
         case 'u': {
           unsigned code = hex4();
           if (code >= 0xd800 && code < 0xdc00) {
@@ -113,7 +133,8 @@ class Parser {
           append_utf8(out, code);
           break;
         }
-        default: fail("a known escape");
+        default:
+          fail("a known escape");
       }
     }
   }

@@ -1,5 +1,8 @@
 #include "weights/safetensors.h"
 
+#include <ATen/ops/empty.h>
+#include <c10/core/ScalarType.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -8,9 +11,6 @@
 #include <optional>
 #include <sstream>
 #include <unordered_map>
-
-#include <ATen/ops/empty.h>
-#include <c10/core/ScalarType.h>
 
 #include "weights/json.h"
 
@@ -34,8 +34,9 @@ struct Type {
   const char* name;
   at::ScalarType type;
 };
-constexpr Type kTypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16}, {"I64", at::kLong},
-                           {"I32", at::kInt},    {"I16", at::kShort}, {"I8", at::kChar},   {"U8", at::kByte},       {"BOOL", at::kBool}};
+constexpr Type kTypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
+                           {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
+                           {"U8", at::kByte},    {"BOOL", at::kBool}};
 
 const char* type_name(at::ScalarType type) {
   for (const Type& known : kTypes) {
@@ -106,8 +107,8 @@ Entry parse_entry(const std::string& path, const std::string& name, const JsonVa
   entry.begin = offsets->items[0].number;
   entry.end = offsets->items[1].number;
   if (entry.end < entry.begin || entry.end - entry.begin != bytes) {
-    bad(path, "tensor " + quoted + " of shape " + shape_text(entry.shape) + " needs " + std::to_string(bytes) + " bytes, its offsets say [" +
-                  std::to_string(entry.begin) + ", " + std::to_string(entry.end) + ")");
+    bad(path, "tensor " + quoted + " of shape " + shape_text(entry.shape) + " needs " + std::to_string(bytes) +
+                  " bytes, its offsets say [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + ")");
   }
   return entry;
 }
@@ -170,7 +171,9 @@ TensorFile read_safetensors(const std::string& path) {
   const auto size = static_cast<std::uint64_t>(end);
   const auto read = [&](void* to, std::size_t bytes) {
     if (bytes != 0 && std::fread(to, 1, bytes, file.get()) != bytes) {
-      throw Error("E_IO", "cannot read " + path + (std::ferror(file.get()) != 0 ? std::string(": ") + std::strerror(errno) : ": it became shorter"));
+      throw Error("E_IO",
+                  "cannot read " + path +
+                      (std::ferror(file.get()) != 0 ? std::string(": ") + std::strerror(errno) : ": it became shorter"));
     }
   };
 
@@ -179,7 +182,8 @@ TensorFile read_safetensors(const std::string& path) {
   read(prefix, sizeof prefix);
   std::uint64_t header_size = 0;
   for (int i = 0; i < 8; ++i) header_size |= static_cast<std::uint64_t>(prefix[i]) << (8 * i);
-  if (header_size > kMaxHeader) bad(path, "its header claims " + std::to_string(header_size) + " bytes, over the limit of 100 MB");
+  if (header_size > kMaxHeader)
+    bad(path, "its header claims " + std::to_string(header_size) + " bytes, over the limit of 100 MB");
   if (header_size > size - 8) bad(path, "its header is cut off");
   std::string text(header_size, '\0');
   read(text.data(), text.size());
@@ -209,14 +213,15 @@ TensorFile read_safetensors(const std::string& path) {
   std::uint64_t at = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != at) {
-      bad(path, "tensor " + quote_json(entry.name) + " starts at byte " + std::to_string(entry.begin) + " where " + std::to_string(at) +
-                    " was expected (tensors must not overlap or leave gaps)");
+      bad(path, "tensor " + quote_json(entry.name) + " starts at byte " + std::to_string(entry.begin) + " where " +
+                    std::to_string(at) + " was expected (tensors must not overlap or leave gaps)");
     }
     at = entry.end;
   }
   // Checked before any tensor is allocated: a damaged header must not ask for memory that the file cannot fill.
   if (at != size - 8 - header_size) {
-    bad(path, "its header describes " + std::to_string(at) + " bytes of tensors, the file holds " + std::to_string(size - 8 - header_size));
+    bad(path, "its header describes " + std::to_string(at) + " bytes of tensors, the file holds " +
+                  std::to_string(size - 8 - header_size));
   }
   for (const Entry& entry : entries) {
     at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(entry.type));
@@ -226,21 +231,25 @@ TensorFile read_safetensors(const std::string& path) {
   return out;
 }
 
-void copy_tensors(const std::string& path, const TensorFile& file, const NamedTensors& targets, const std::vector<std::string>& ignored) {
+void copy_tensors(const std::string& path, const TensorFile& file, const NamedTensors& targets,
+                  const std::vector<std::string>& ignored) {
   std::unordered_map<std::string, const at::Tensor*> found;
   for (const auto& [name, tensor] : file.tensors) {
-    const bool skip = std::any_of(ignored.begin(), ignored.end(), [&n = name](const std::string& prefix) { return n.rfind(prefix, 0) == 0; });
+    const bool skip =
+        std::any_of(ignored.begin(), ignored.end(), [&n = name](const std::string& prefix) { return n.rfind(prefix, 0) == 0; });
     if (!skip) found.emplace(name, &tensor);
   }
   for (const auto& [name, target] : targets) {
     const auto at = found.find(name);
     if (at == found.end()) {
-      throw Error("E_FORMAT", path + " has no tensor " + quote_json(name) + "; it was written for another model or is not a checkpoint of this kind");
+      throw Error("E_FORMAT", path + " has no tensor " + quote_json(name) +
+                                  "; it was written for another model or is not a checkpoint of this kind");
     }
     if (at->second->sizes() != target.sizes() || at->second->scalar_type() != target.scalar_type()) {
       throw Error("E_SHAPE", path + ": tensor " + quote_json(name) + " is " + type_name(at->second->scalar_type()) + " " +
-                                 shape_text(at->second->sizes()) + ", the model needs " + type_name(target.scalar_type()) + " " +
-                                 shape_text(target.sizes()) + "; it belongs to a model of another configuration or other classes");
+                                 shape_text(at->second->sizes()) + ", the model needs " + type_name(target.scalar_type()) +
+                                 " " + shape_text(target.sizes()) +
+                                 "; it belongs to a model of another configuration or other classes");
     }
   }
   if (found.size() != targets.size()) {
@@ -248,7 +257,8 @@ void copy_tensors(const std::string& path, const TensorFile& file, const NamedTe
     for (const auto& [name, target] : targets) wanted[name] = true;
     for (const auto& [name, tensor] : file.tensors) {
       if (found.count(name) != 0 && wanted.count(name) == 0) {
-        throw Error("E_FORMAT", path + " has a tensor " + quote_json(name) + " that the model does not have; it belongs to another configuration");
+        throw Error("E_FORMAT", path + " has a tensor " + quote_json(name) +
+                                    " that the model does not have; it belongs to another configuration");
       }
     }
   }

@@ -1,11 +1,11 @@
 // The safetensors format: 8 bytes of little-endian header length, a JSON header, then row-major little-endian tensors.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "engine/engine.h"
 

@@ -1,10 +1,10 @@
 #include "loss/multi/multi_loss.h"
 
-#include <cmath>
-
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
 
 namespace ser {
 namespace {
@@ -71,7 +71,8 @@ void center_term(const MultiLossInput& in, const at::Tensor& classes, double wei
   const at::Tensor slope = (term.raw + 1).pow(-2) * (2 * weight / static_cast<double>(batch));
   grad.embedding = difference * slope.to(difference.scalar_type());
   // One-hot times matrix rather than index_add: deterministic on every device.
-  const at::Tensor one_hot = at::zeros({batch, in.centers.size(0)}, in.embedding.options()).scatter_(1, classes.unsqueeze(1), 1);
+  const at::Tensor one_hot =
+      at::zeros({batch, in.centers.size(0)}, in.embedding.options()).scatter_(1, classes.unsqueeze(1), 1);
   grad.centers = one_hot.t().matmul(grad.embedding).neg();
 }
 
@@ -122,8 +123,8 @@ void supcon_term(const MultiLossInput& in, const at::Tensor& classes, const Mult
 
 struct MultiLoss : torch::autograd::Function<MultiLoss> {
   static torch::autograd::tensor_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
-                                              const at::Tensor& embedding,
-                                              const std::optional<at::Tensor>& contrast, const at::Tensor& centers, const MultiLossInput& rest,
+                                              const at::Tensor& embedding, const std::optional<at::Tensor>& contrast,
+                                              const at::Tensor& centers, const MultiLossInput& rest,
                                               const MultiLossOptions& options) {
     const MultiLossInput in{logits, embedding, contrast.value_or(at::Tensor()), rest.labels, rest.base_classes, centers};
     const at::Tensor classes = dominant_classes(in.labels, in.base_classes);
@@ -133,8 +134,8 @@ struct MultiLoss : torch::autograd::Function<MultiLoss> {
     center_term(in, classes, options.weights.center, center, grad);
     if (in.contrast.defined()) supcon_term(in, classes, options, supcon, grad);
 
-    const at::Tensor components = at::stack({kl.raw, focal.raw, center.raw, supcon.raw, kl.scaled, focal.scaled, center.scaled,
-                                             supcon.scaled});
+    const at::Tensor components =
+        at::stack({kl.raw, focal.raw, center.raw, supcon.raw, kl.scaled, focal.scaled, center.scaled, supcon.scaled});
     at::Tensor total = zero_scalar(logits);
     const std::pair<double, const at::Tensor*> weighted[] = {{options.weights.kl, &kl.scaled},
                                                              {options.weights.focal, &focal.scaled},

@@ -1,8 +1,8 @@
 // The four losses as anyone would write them, differentiated by autograd: what multi_loss.cc is checked against.
-#include <cmath>
-
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+
+#include <cmath>
 
 #include "loss/multi/multi_loss.h"
 
