@@ -1,12 +1,12 @@
 // Log-mel spectrogram, strided convolutions, a convolutional position code and transformer (or conformer) blocks, trained
 // from scratch. Only the convolutions see padding; from there on frames are packed.
-#include <algorithm>
-#include <string>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
+
+#include <algorithm>
+#include <string>
 
 #include "encoder/encoder.h"
 #include "encoder/mel_frontend.h"
@@ -30,12 +30,14 @@ void check(const MelEncoderConfig& config) {
   if (config.bands < 8 || config.bands > 256) fail("bands must be in 8..256, got " + std::to_string(config.bands));
   if (!(config.deviation > 0)) fail("deviation must be positive, got " + std::to_string(config.deviation));
   if (config.conv_channels < 1) fail("convChannels must be positive, got " + std::to_string(config.conv_channels));
-  if (config.conv_layers < 1 || config.conv_layers > 4) fail("convLayers must be in 1..4, got " + std::to_string(config.conv_layers));
+  if (config.conv_layers < 1 || config.conv_layers > 4)
+    fail("convLayers must be in 1..4, got " + std::to_string(config.conv_layers));
   if (config.width < 1 || config.heads < 1 || config.width % config.heads != 0) {
     fail("heads (" + std::to_string(config.heads) + ") must divide width (" + std::to_string(config.width) + ")");
   }
   if (config.layers < 0 || config.feed_forward < 1) fail("layers must not be negative and feedForward must be positive");
-  if (config.conv_kernel < 1 || config.conv_kernel % 2 == 0) fail("convKernel must be odd, got " + std::to_string(config.conv_kernel));
+  if (config.conv_kernel < 1 || config.conv_kernel % 2 == 0)
+    fail("convKernel must be odd, got " + std::to_string(config.conv_kernel));
   if (!(config.dropout >= 0 && config.dropout < 1)) fail("dropout must be in [0, 1), got " + std::to_string(config.dropout));
 }
 
@@ -60,11 +62,12 @@ class MelEncoder final : public Encoder {
     project_bias_ = parameters.add("encoder.project.bias", initializer.uniform({width}, in), false);
     project_norm_weight_ = parameters.add("encoder.project_norm.weight", initializer.ones({width}), false);
     project_norm_bias_ = parameters.add("encoder.project_norm.bias", initializer.zeros({width}), false);
-    position_weight_ = parameters.add("encoder.position.weight", initializer.uniform({width, kPositionKernel}, kPositionKernel), true);
+    position_weight_ =
+        parameters.add("encoder.position.weight", initializer.uniform({width, kPositionKernel}, kPositionKernel), true);
     position_bias_ = parameters.add("encoder.position.bias", initializer.uniform({width}, kPositionKernel), false);
     for (std::int64_t i = 0; i < config.layers; ++i) {
-      blocks_.emplace_back(config, "encoder.blocks." + std::to_string(i) + ".", 1 + static_cast<std::uint32_t>(i) * TransformerBlock::kSites,
-                           parameters, initializer);
+      blocks_.emplace_back(config, "encoder.blocks." + std::to_string(i) + ".",
+                           1 + static_cast<std::uint32_t>(i) * TransformerBlock::kSites, parameters, initializer);
     }
     norm_weight_ = parameters.add("encoder.norm.weight", initializer.ones({width}), false);
     norm_bias_ = parameters.add("encoder.norm.bias", initializer.zeros({width}), false);

@@ -1,9 +1,10 @@
+#include "encoder/encoder.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "encoder/encoder.h"
 #include "encoder/mel_frontend.h"
 #include "encoder/norm_relu.h"
 #include "encoder/segment_conv.h"
@@ -49,11 +50,14 @@ void front_end() {
   for (const bool fixed : {false, true}) {
     ser::MelFrontend frontend;
     if (fixed) frontend.mean = -6;
-    for (const ser::AugmentRows* rows : {static_cast<const ser::AugmentRows*>(nullptr), static_cast<const ser::AugmentRows*>(&augment)}) {
-      const auto fast = ser::mel_spectrogram(frontend, waves, rows), slow = ser::mel_spectrogram_composite(frontend, waves, rows);
+    for (const ser::AugmentRows* rows :
+         {static_cast<const ser::AugmentRows*>(nullptr), static_cast<const ser::AugmentRows*>(&augment)}) {
+      const auto fast = ser::mel_spectrogram(frontend, waves, rows),
+                 slow = ser::mel_spectrogram_composite(frontend, waves, rows);
       SER_CHECK(fast.frames == slow.frames, "frames of each utterance");
       SER_CHECK_WITHIN((fast.values - slow.values).abs().max().item<double>(), 1e-4,
-                       std::string("log-mel against LibTorch's FFT") + (fixed ? ", fixed mean" : "") + (rows != nullptr ? ", augmented" : ""));
+                       std::string("log-mel against LibTorch's FFT") + (fixed ? ", fixed mean" : "") +
+                           (rows != nullptr ? ", augmented" : ""));
     }
   }
   SER_CHECK(ser::mel_spectrogram({}, waves, nullptr).frames[0] == 1, "400 samples are one frame");
@@ -63,13 +67,16 @@ void depthwise() {
   at::Generator generator = at::detail::createCPUGenerator(4);
   const auto segments = ser::make_segments({1, 5, 40, 17});
   for (const std::int64_t width : {16, 70, 192}) {
-    const auto normal = [&](at::IntArrayRef shape) { return at::randn(shape, generator, at::TensorOptions(at::kFloat)).requires_grad_(); };
+    const auto normal = [&](at::IntArrayRef shape) {
+      return at::randn(shape, generator, at::TensorOptions(at::kFloat)).requires_grad_();
+    };
     const at::Tensor x = normal({segments->total(), width}), weight = normal({width, 15}), bias = normal({width});
     const at::Tensor up = normal({segments->total(), width}).detach();
     const at::Tensor fast = ser::segment_depthwise_conv(x, weight, bias, segments);
     const at::Tensor slow = ser::segment_depthwise_conv_padded(x, weight, bias, segments);
     SER_CHECK_WITHIN(gap(fast, slow), 2e-6, "depthwise convolution of width " + std::to_string(width) + " against conv1d");
-    const auto a = torch::autograd::grad({fast}, {x, weight, bias}, {up}), b = torch::autograd::grad({slow}, {x, weight, bias}, {up});
+    const auto a = torch::autograd::grad({fast}, {x, weight, bias}, {up}),
+               b = torch::autograd::grad({slow}, {x, weight, bias}, {up});
     SER_CHECK_WITHIN(std::max({gap(a[0], b[0]), gap(a[1], b[1]), gap(a[2], b[2])}), 3e-6, "its gradients");
   }
 }
@@ -78,21 +85,29 @@ void normalisation() {
   at::Generator generator = at::detail::createCPUGenerator(6);
   const std::vector<std::int64_t> lengths{9, 4, 1};
   for (const std::int64_t channels : {5, 24}) {
-    const at::Tensor x = (at::randn({3, channels, 9, 7}, generator, at::TensorOptions(at::kFloat)) + 0.5).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_();
+    const at::Tensor x = (at::randn({3, channels, 9, 7}, generator, at::TensorOptions(at::kFloat)) + 0.5)
+                             .contiguous(at::MemoryFormat::ChannelsLast)
+                             .requires_grad_();
     const auto vector = [&] { return at::rand({channels}, generator, at::TensorOptions(at::kFloat)) + 0.3; };
-    const ser::NormWeights fast{vector().requires_grad_(), vector().requires_grad_(), {vector(), at::zeros({channels})}, {vector(), at::zeros({channels})}};
+    const ser::NormWeights fast{vector().requires_grad_(),
+                                vector().requires_grad_(),
+                                {vector(), at::zeros({channels})},
+                                {vector(), at::zeros({channels})}};
     ser::NormWeights slow = fast;
     slow.mean.pending = at::zeros({channels});
     slow.variance.pending = at::zeros({channels});
     const at::Tensor up = at::randn(x.sizes(), generator, at::TensorOptions(at::kFloat));
     for (const bool training : {true, false}) {
-      const std::string name = std::string(training ? "training" : "inference") + ", " + std::to_string(channels) + " channels: ";
+      const std::string name =
+          std::string(training ? "training" : "inference") + ", " + std::to_string(channels) + " channels: ";
       const at::Tensor a = ser::norm_relu(x, fast, lengths, training), b = ser::norm_relu_composite(x, slow, lengths, training);
       SER_CHECK_WITHIN(gap(a, b), 2e-6, name + "normalisation against the composite");
-      const auto p = torch::autograd::grad({a}, {x, fast.weight, fast.bias}, {up}), q = torch::autograd::grad({b}, {x, fast.weight, fast.bias}, {up});
+      const auto p = torch::autograd::grad({a}, {x, fast.weight, fast.bias}, {up}),
+                 q = torch::autograd::grad({b}, {x, fast.weight, fast.bias}, {up});
       SER_CHECK_WITHIN(std::max({gap(p[0], q[0]), gap(p[1], q[1]), gap(p[2], q[2])}), 5e-6, name + "its gradients");
     }
-    SER_CHECK_WITHIN(std::max(gap(fast.mean.pending, slow.mean.pending), gap(fast.variance.pending, slow.variance.pending)), 1e-6, "running statistics");
+    SER_CHECK_WITHIN(std::max(gap(fast.mean.pending, slow.mean.pending), gap(fast.variance.pending, slow.variance.pending)),
+                     1e-6, "running statistics");
   }
 }
 
@@ -100,13 +115,16 @@ void convolution() {
   at::Generator generator = at::detail::createCPUGenerator(8);
   for (const std::int64_t batch : {1, 3, 19}) {
     for (const std::int64_t stride : {1, 2}) {
-      const at::Tensor x = at::randn({batch, 6, 13, 10}, generator, at::TensorOptions(at::kFloat)).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_();
+      const at::Tensor x = at::randn({batch, 6, 13, 10}, generator, at::TensorOptions(at::kFloat))
+                               .contiguous(at::MemoryFormat::ChannelsLast)
+                               .requires_grad_();
       const at::Tensor weight = at::randn({8, 6, 3, 3}, generator, at::TensorOptions(at::kFloat)).requires_grad_();
       const at::Tensor a = ser::strided_conv(x, weight, stride), b = at::conv2d(x, weight, {}, {stride, stride}, {1, 1});
       const at::Tensor up = at::randn(a.sizes(), generator, at::TensorOptions(at::kFloat));
       const auto p = torch::autograd::grad({a}, {x, weight}, {up}), q = torch::autograd::grad({b}, {x, weight}, {up});
-      SER_CHECK_WITHIN(std::max({gap(a, b), gap(p[0], q[0]), gap(p[1], q[1])}), 3e-6,
-                       "convolution and gradients of " + std::to_string(batch) + " utterances, stride " + std::to_string(stride));
+      SER_CHECK_WITHIN(
+          std::max({gap(a, b), gap(p[0], q[0]), gap(p[1], q[1])}), 3e-6,
+          "convolution and gradients of " + std::to_string(batch) + " utterances, stride " + std::to_string(stride));
     }
   }
 }
@@ -130,7 +148,8 @@ void independence(ser::Block block, ser::Pooling pooling, const std::string& nam
     logits = std::max(logits, gap(together.logits[row], alone.logits[0]));
     contrast = std::max(contrast, gap(together.contrast[row], alone.contrast[0]));
     if (alone.weights.defined()) {
-      weights = std::max(weights, gap(together.weights.narrow(0, together.segments->offsets[b], together.segments->length(row)), alone.weights));
+      weights = std::max(weights, gap(together.weights.narrow(0, together.segments->offsets[b], together.segments->length(row)),
+                                      alone.weights));
     }
   }
   SER_CHECK_WITHIN(logits, 1e-5, name + ": logits alone and in a batch");
