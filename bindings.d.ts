@@ -42,12 +42,18 @@ export interface MelEncoderConfig {
   kind: 'mel';
   /** Mel bands; 25 ms Hann windows every 10 ms. */
   bands: number;
-  /** Log energies are brought to (x - mean) / deviation; -6 and 4 when absent. */
+  /**
+   * Log energies are brought to (x - mean) / deviation. Without a mean each utterance's own is taken, over all frames and
+   * bands, which removes the recording's level; the deviation is 4 when absent.
+   */
   mean?: number;
   deviation?: number;
-  /** Channels of the first convolution (3 x 3, stride 2 in time and bands); each next one has twice as many. */
+  /** Channels of the first convolution; the second has twice, the others four times as many. */
   convChannels: number;
-  /** Convolutions, 1 to 4; 3 when absent. T is halved by each. */
+  /**
+   * Convolutions (3 x 3, batch normalisation, ReLU), 1 to 4; 4 when absent. The first three halve time and bands, so that
+   * T = 12.5 a second from three on.
+   */
   convLayers?: number;
   /** D. */
   width: number;
@@ -70,7 +76,7 @@ export interface ModelConfig {
   poolingHeads: number;
   /** E; 64 in the published set-up. */
   embedding: number;
-  /** Dropout on the utterance vector and on the embedding before the classifier. */
+  /** Dropout on the utterance vector, before the projection to the embedding. */
   headDropout: number;
 }
 
