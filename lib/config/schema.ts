@@ -15,12 +15,17 @@ const encoder = z
       .min(1)
       .max(1024)
       .default(24)
-      .describe('channels of the first convolution (3 x 3, stride 2); each next one has twice as many'),
-    convLayers: z.int().min(1).max(4).default(4).describe('convolutions'),
+      .describe('channels of the first convolution; the second has twice, the others four times as many'),
+    convLayers: z
+      .int()
+      .min(1)
+      .max(4)
+      .default(4)
+      .describe('3 x 3 convolutions with batch normalisation; the first three halve time and bands'),
     width: z.int().min(8).max(4096).default(192).describe('width of a frame'),
-    layers: z.int().min(0).max(64).default(2),
-    heads: z.int().min(1).max(64).default(4),
-    feedForward: z.int().min(8).max(16_384).default(768),
+    layers: z.int().min(0).max(64).default(2).describe('transformer or conformer blocks'),
+    heads: z.int().min(1).max(64).default(4).describe('of self-attention in a block'),
+    feedForward: z.int().min(8).max(16_384).default(768).describe('inner width of a block'),
     block: z.enum(['transformer', 'conformer']).default('transformer'),
     convKernel: z
       .int()
@@ -63,7 +68,7 @@ const augment = z
 
 const losses = z
   .strictObject({
-    kl: z.number().min(0).default(1),
+    kl: z.number().min(0).default(1).describe('weight of the scaled loss; 0 = off'),
     focal: z.number().min(0).default(1),
     center: z.number().min(0).default(1),
     supcon: z.number().min(0).default(1),
@@ -109,7 +114,7 @@ const batch = z
   .prefault({});
 
 export const trainConfigSchema = z.strictObject({
-  corpus: z.string().min(1).default('demo'),
+  corpus: z.string().min(1).default('demo').describe('see docs/corpora.md'),
   data: z.string().optional().describe('folder or manifest of the corpus'),
   allowPartial: z.boolean().default(false).describe('accept a copy of the corpus that lacks files'),
   speakerPattern: z
@@ -118,9 +123,15 @@ export const trainConfigSchema = z.strictObject({
     .describe('corpus folder: regular expression whose group names the speaker'),
   speakers: z.literal('per-file').optional().describe('corpus folder: every file is a speaker of its own'),
   protocol: z.string().optional().describe('how folds are made; the corpus has a default'),
-  folds: z.union([z.literal('all'), z.array(z.int().min(1)).min(1)]).default('all'),
-  validation: z.enum(['next-fold', 'none']).default('next-fold'),
-  seed: z.int().min(0).default(1),
+  folds: z
+    .union([z.literal('all'), z.array(z.int().min(1)).min(1)])
+    .default('all')
+    .describe('to run in this sitting'),
+  validation: z
+    .enum(['next-fold', 'none'])
+    .default('next-fold')
+    .describe('speakers that choose the epoch; none takes the last epoch'),
+  seed: z.int().min(0).default(1).describe('of every random choice'),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
   precision: z
     .enum(['auto', 'fp32', 'bf16'])
@@ -133,7 +144,7 @@ export const trainConfigSchema = z.strictObject({
     .max(120)
     .default(0)
     .describe('leave out leading and trailing sound this many dB below the loudest frame; 0 = off'),
-  epochs: z.int().min(1).max(10_000).default(25),
+  epochs: z.int().min(1).max(10_000).default(25).describe('per fold'),
   patience: z
     .int()
     .min(0)
@@ -141,17 +152,17 @@ export const trainConfigSchema = z.strictObject({
     .describe('epochs without a better validation UA before a fold ends; 0 = off'),
   final: z.boolean().default(false).describe('also fit one model on all the data'),
   encoder,
-  pooling: z.enum(['flam', 'mean', 'max']).default('flam'),
+  pooling: z.enum(['flam', 'mean', 'max']).default('flam').describe('how frames become one vector'),
   poolingHeads: z
     .int()
     .min(1)
     .optional()
     .describe('heads of FLAM; the largest divisor of the frame width up to 16'),
-  embedding: z.int().min(2).max(4096).default(64),
+  embedding: z.int().min(2).max(4096).default(64).describe('width of the embedding e'),
   headDropout: fraction.default(0.2).describe('dropout of the utterance vector'),
   losses,
-  gamma: z.number().min(0).default(2),
-  temperature: z.number().positive().default(0.1),
+  gamma: z.number().min(0).default(2).describe('exponent of the focal loss'),
+  temperature: z.number().positive().default(0.1).describe('of SupCon'),
   mix,
   augment,
   optimiser,
