@@ -63,9 +63,7 @@ export function demoCorpus(seed = 0): Corpus {
     classes: [...DEMO_EMOTIONS],
     utterances,
     dropped: [],
-    warnings: [
-      'The demo corpus is synthetic speech: its figures show that the tool works, not how well emotions are told.',
-    ],
+    warnings: [], // that it is synthetic is told by `synthetic`, which every output shows
   };
 }
 
