@@ -27,7 +27,6 @@ describe('the corpus', () => {
   test('is 8 speakers x 4 emotions x 10 sentences, balanced, and says that it is synthetic', async () => {
     const corpus = await readCorpus('demo');
     expect(corpus.synthetic).toBe(true);
-    expect(corpus.synthetic).toBe(true);
     expect(corpus.classes).toEqual(['neutral', 'happiness', 'sadness', 'anger']);
     expect(corpus.utterances).toHaveLength(320);
     expect(new Set(corpus.utterances.map(({ id }) => id)).size).toBe(320);
