@@ -31,7 +31,11 @@ void set_up_process(const StartOptions& options) {
     at::set_num_threads(options.threads);
     // cuDNN's attention gives NaN gradients with masks on some GPUs (pytorch#196678).
     at::globalContext().setSDPUseCuDNN(false);
-    if (options.deterministic) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    if (options.deterministic) {
+      at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+      // The mode also fills every new tensor with NaN to expose reads of it; no operation here reads what it has not written.
+      at::globalContext().setDeterministicFillUninitializedMemory(false);
+    }
   });
 }
 
