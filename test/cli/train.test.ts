@@ -150,7 +150,7 @@ describe('ser-native train', () => {
         await mkdir(directory, { recursive: true });
         for (let take = 0; take < 4; take++) {
           const pitch = label === 'anger' ? 300 : 120;
-          const samples = tone(8000, pitch + take, 16_000, 0.3);
+          const samples = tone(8000, pitch + take + 5 * speaker, 16_000, 0.3);
           await writeFile(join(directory, `${label}-${speaker}-${take}.wav`), encodeWav(samples));
         }
       }
