@@ -77,5 +77,12 @@ export function explainDiskError(error: unknown, folder: string): unknown {
       cause: error,
     });
   }
+  if (hasCode(error, 'ENOTDIR', 'EEXIST')) {
+    return new RuntimeError(`The cache folder ${folder} cannot be made: a file stands in its path.`, {
+      code: 'E_CACHE_PATH',
+      cure: 'Set SER_CACHE to a folder, or move that file away.',
+      cause: error,
+    });
+  }
   return error;
 }
