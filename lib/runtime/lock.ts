@@ -36,10 +36,12 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
 
 async function acquire(path: string, options: LockOptions): Promise<void> {
   let waited = false;
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw explainDiskError(error, dirname(path));
+  });
   for (;;) {
     if (options.signal?.aborted) throw interrupted();
     try {
-      await mkdir(dirname(path), { recursive: true });
       const file = await open(path, 'wx');
       await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
       await file.close();

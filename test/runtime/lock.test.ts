@@ -79,3 +79,9 @@ test('the cache is where SER_CACHE, XDG_CACHE_HOME or the home folder say', () =
   expect(cacheRoot({ XDG_CACHE_HOME: '/b' })).toBe('/b/ser-native');
   expect(cacheRoot({ XDG_CACHE_HOME: 'relative' })).toMatch(/\.cache\/ser-native$/);
 });
+
+test('a file where the cache folder should be is told, not waited for', async () => {
+  writeFileSync(join(folder, 'cache'), '');
+  const failure = withLock(join(folder, 'cache', 'setup.lock'), {}, async () => {});
+  await expect(failure).rejects.toMatchObject({ code: 'E_CACHE_PATH', exitCode: 4 });
+});
