@@ -27,9 +27,10 @@ export interface EngineOptions {
  * @throws UsageError for a wrong option; RuntimeError where LibTorch or the addon cannot be had or loaded
  */
 export async function openEngine(options: EngineOptions = {}): Promise<SerEngine> {
-  // OpenMP's threads spin while they wait, by default. With other work on the same cores that makes a step many times
-  // slower (6.8 s against 0.2 s seen); asleep they cost little. Read by libgomp once, when LibTorch is loaded.
-  process.env.OMP_WAIT_POLICY ??= 'PASSIVE';
+  // OpenMP's threads spin while they wait, by default for so long that a step on busy cores takes many times as long (6.8 s
+  // against 0.2 s seen); asleep at once they lose the gain of a second thread. A short spin has the best of both: see
+  // docs/performance.md. Read by libgomp once, when LibTorch is loaded.
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '20000';
   const defaultThreads = threadsFromEnvironment() ?? availableParallelism();
   const addon = await loadAddon();
   const { device = 'auto', threads, deterministic } = options;
