@@ -97,7 +97,7 @@ export function registerTrain(program: Command): void {
       (value: string, all: string[] = []) => [...all, value],
     )
     .option('--print-config', 'print the resolved configuration and stop')
-    .option('--out <dir>', 'run folder (default: runs/<protocol>-<time>)')
+    .option('--out <dir>', 'run folder (default: runs/<corpus>-<protocol>-<time>)')
     .option(
       '--resume [dir]',
       'go on with a run; without a folder, the newest unfinished one of this configuration',

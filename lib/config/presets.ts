@@ -12,7 +12,8 @@ export const PRESETS: Record<string, Preset> = {
     summary: 'log-mel encoder from scratch, EAM, FLAM, four losses: the default for recorded corpora',
     config: {
       trim: 40,
-      // By trial on fold 1 of ravdess-6fold, where the published weights of 1 each learnt far more slowly from scratch.
+      // From a few short prototype runs on fold 1 of ravdess-6fold, where the published weights of 1 each learnt far more
+      // slowly from scratch. Center was suspected; center and supcon were never changed apart.
       losses: { kl: 1, focal: 1, center: 0.1, supcon: 0.5 },
       augment: {
         tempo: [0.88, 1.12],
