@@ -66,11 +66,97 @@ export interface MelEncoderConfig {
   dropout: number;
 }
 
-export type EncoderConfig = MelEncoderConfig;
+/** Whisper's encoder, from the checkpoint's own config.json: log-mel, two convolutions, pre-norm transformer layers. */
+export interface WhisperEncoderConfig {
+  kind: 'whisper';
+  bands: number;
+  /** D. */
+  width: number;
+  layers: number;
+  heads: number;
+  feedForward: number;
+  /** Frames that there are positions for: 1500, 30 s. */
+  positions: number;
+  /**
+   * Pads every utterance with zeros to 30 s as transformers does (T = 1500). Otherwise each is computed at its own length,
+   * T = 50 a second; longer audio is split into equal parts of at most 30 s.
+   */
+  window30: boolean;
+  dropout: number;
+  attentionDropout: number;
+  activationDropout: number;
+  layerDrop: number;
+}
+
+/** wav2vec2, HuBERT or WavLM, from the checkpoint's own config.json. T = 50 a second. */
+export interface SslEncoderConfig {
+  kind: 'ssl';
+  family: 'wav2vec2' | 'hubert' | 'wavlm';
+  convChannels: number[];
+  convKernels: number[];
+  convStrides: number[];
+  convBias: boolean;
+  /** `feat_extract_norm`: true = group (first convolution only), false = layer (each). */
+  groupNorm: boolean;
+  /** `feat_proj_layer_norm`. */
+  projectNorm: boolean;
+  /** D. */
+  width: number;
+  layers: number;
+  heads: number;
+  feedForward: number;
+  /** `do_stable_layer_norm`. */
+  preNorm: boolean;
+  normEpsilon: number;
+  positionKernel: number;
+  positionGroups: number;
+  /** WavLM's relative position bias. */
+  buckets: number;
+  maxDistance: number;
+  /** Waveforms to mean 0 and variance 1, as preprocessor_config.json says. */
+  normalize: boolean;
+  hiddenDropout: number;
+  attentionDropout: number;
+  activationDropout: number;
+  projectionDropout: number;
+  layerDrop: number;
+  /** Masks of frames and features in training; absent = none. */
+  specAugment?: {
+    timeProb: number;
+    timeLength: number;
+    timeMin: number;
+    featureProb: number;
+    featureLength: number;
+    featureMin: number;
+  };
+}
+
+export type PretrainedEncoderConfig = WhisperEncoderConfig | SslEncoderConfig;
+export type EncoderConfig = MelEncoderConfig | PretrainedEncoderConfig;
+
+/** What of a pretrained encoder is trained, and how its frames are taken. */
+export interface AdaptConfig {
+  /** The last so many layers; 0 = none, -1 = all of them and what lies before them. */
+  trainableLayers: number;
+  /** The waveform's convolutions too, where `trainableLayers` is -1. */
+  trainExtractor: boolean;
+  /** Learning rate of a layer as a share of that of the layer above, in (0, 1]. */
+  layerDecay: number;
+  /** A learned sum over all hidden states (as transformers 5 counts them) instead of the last layer's output. */
+  layerSum: boolean;
+  /** Low-rank adapters on q, k, v and out of every layer, the encoder itself frozen; 0 = none. */
+  loraRank: number;
+  loraAlpha: number;
+  loraDropout: number;
+  /** Recompute each layer in the backward pass instead of keeping its activations. */
+  checkpointActivations: boolean;
+}
 
 export interface ModelConfig {
   classes: number;
   encoder: EncoderConfig;
+  /** For a pretrained encoder; absent = frozen, last layer. */
+  adapt?: AdaptConfig;
   pooling: 'flam' | 'mean' | 'max';
   /** Self-attention heads of FLAM; must divide D. */
   poolingHeads: number;
@@ -113,10 +199,17 @@ export interface TrainerConfig {
   seed: number;
   /** Arithmetic of matrix products; weights stay fp32. */
   precision: 'fp32' | 'bf16';
+  /**
+   * Parts that a batch is computed in, one after the other, to bound memory; one update for all. SupCon contrasts within a
+   * part. 1 when absent.
+   */
+  accumulate?: number;
 }
 
-/** Utterances of a batch, in a store. */
+/** Utterances of a batch, in a store of samples or of features. */
 export interface Rows {
+  /** What offsets and lengths count; `samples` when absent. With `frames` lengths may be 1 and nothing is mixed or augmented. */
+  unit?: 'samples' | 'frames';
   /** First sample of each utterance. B. */
   offsets: Float64Array;
   /** Samples of each utterance, at least 400. B. */
@@ -213,6 +306,23 @@ export interface ForwardResult {
   frames: Int32Array;
   /** Pooling weights of all utterances one after the other, sum(frames), when asked for. */
   weights?: Float32Array;
+}
+
+export interface EncodeOptions {
+  /** Return all hidden states. */
+  hiddenStates?: boolean;
+  precision?: 'fp32' | 'bf16';
+}
+
+export interface EncodeResult {
+  /** D. */
+  width: number;
+  /** Frames of each utterance. B. */
+  frames: Int32Array;
+  /** Output of the encoder, sum(frames) x D. */
+  last: Float32Array;
+  /** When asked for: input of the first layer, then each layer's output before a final norm. N + 1 of sum(frames) x D. */
+  hidden?: Float32Array[];
 }
 
 /** Arrays of an op decide its precision: Float64Array computes in float64, for gradient checks. */
@@ -315,10 +425,22 @@ export interface Addon {
   /** Maps a packed int16 file of `samples` samples. */
   openStore(path: string, samples: number): Promise<Handle>;
 
-  /** Weights drawn from a generator of the model's own, seeded with `seed`. */
-  createModel(config: ModelConfig, seed: number): Promise<Handle>;
+  /**
+   * Weights drawn from a generator of the model's own, seeded with `seed`; a pretrained encoder has none until `loadPretrained`
+   * or `loadModel`, and refuses to compute. With `base`, a model of the same configuration, all weights are the base's: trained
+   * ones copied, frozen ones shared.
+   */
+  createModel(config: ModelConfig, seed: number, base?: Handle): Promise<Handle>;
+  /**
+   * Fills the model's pretrained encoder from a checkpoint's files (safetensors, or PyTorch's zip format). Each tensor must be
+   * there once and fit; resolves to the prefixes of tensors that were left unused (a decoder, a head).
+   */
+  loadPretrained(model: Handle, files: string[]): Promise<string[]>;
   modelInfo(model: Handle): Promise<ModelInfo>;
-  /** Writes safetensors with `metadata` to `path` and flushes it to disk; not atomic by itself. */
+  /**
+   * Writes safetensors with `metadata` to `path` and flushes it to disk; not atomic by itself. Where the whole pretrained encoder
+   * is frozen, or only adapters of it are trained, its own weights are left out.
+   */
   saveModel(model: Handle, path: string, metadata: Record<string, string>): Promise<void>;
   /** Reads weights into a model of the same shape; every tensor must match by name and shape. */
   loadModel(model: Handle, path: string): Promise<void>;
@@ -336,6 +458,28 @@ export interface Addon {
   forwardRows(model: Handle, store: Handle, rows: Rows, options: ForwardOptions): Promise<ForwardResult>;
   /** Inference over samples in [-1, 1), one array per utterance. */
   forwardSamples(model: Handle, samples: Float32Array[], options: ForwardOptions): Promise<ForwardResult>;
+
+  /**
+   * Computes the frames of the model's encoder as in inference and writes them as float32 behind what the file at `path` holds;
+   * resolves to the frames of each row.
+   */
+  appendFeatures(
+    model: Handle,
+    store: Handle,
+    rows: Rows,
+    path: string,
+    options: EncodeOptions,
+  ): Promise<Int32Array>;
+  /**
+   * Maps a file of `frames` float32 frames of width D, which `trainStep` and `forwardRows` take in place of a store of samples
+   * where the encoder is frozen as a whole.
+   */
+  openFeatures(path: string, frames: number, width: number): Promise<Handle>;
+
+  /** A frozen pretrained encoder by itself, for inference. */
+  createEncoder(config: PretrainedEncoderConfig, files: string[]): Promise<Handle>;
+  /** Frames of samples in [-1, 1), one array of at least 400 per utterance. */
+  encode(encoder: Handle, samples: Float32Array[], options: EncodeOptions): Promise<EncodeResult>;
 
   /** Frees what a handle names; an unknown handle rejects with `E_HANDLE`. */
   release(handle: Handle): Promise<void>;

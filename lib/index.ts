@@ -6,6 +6,12 @@ export type { TrainConfig, TrainConfigInput } from './config/schema.js';
 export { corpusReaders, readCorpus } from './corpus/index.js';
 export type { Corpus, CorpusOptions, Emotion, Utterance } from './corpus/types.js';
 export {
+  type EncodedUtterance,
+  Encoder,
+  type LoadEncoderOptions,
+  loadEncoder,
+} from './encoder/load-encoder.js';
+export {
   DataError,
   DivergedError,
   ExitCode,

@@ -5,6 +5,7 @@ import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerDoctor } from './doctor.js';
 import { registerPredict } from './predict.js';
+import { registerPull } from './pull.js';
 import { registerReport } from './report.js';
 import { registerSetup } from './setup.js';
 import { registerTrain } from './train.js';
@@ -17,7 +18,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('(run with --help for usage)')
     .showSuggestionAfterError()
     .exitOverride();
-  for (const register of [registerTrain, registerPredict, registerReport, registerSetup, registerDoctor])
+  for (const register of [
+    registerTrain,
+    registerPredict,
+    registerReport,
+    registerPull,
+    registerSetup,
+    registerDoctor,
+  ])
     register(program);
   // Sub-commands are made by then; each must throw instead of exiting, so that there is one place that ends the process.
   for (const command of program.commands) command.exitOverride();

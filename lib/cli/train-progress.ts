@@ -1,9 +1,18 @@
 /** What `train` shows while it works: a live line on a terminal, a line per epoch elsewhere, JSON events on request. */
+import { describePullEvent } from '../encoder/pull-text.js';
+import type { PullEvent } from '../encoder/types.js';
 import type { TrainEvent } from '../train/types.js';
-import { formatDuration, type Terminal } from './terminal.js';
+import { formatBytes, formatDuration, type Terminal } from './terminal.js';
 
 const percent = (value: number | null | undefined) =>
   value === null || value === undefined ? '  –  ' : `${(100 * value).toFixed(1)} %`;
+
+function showPull(terminal: Terminal, event: PullEvent): void {
+  const text = describePullEvent(event);
+  if (text) terminal.line(`encoder   ${text}`);
+  if (event.type === 'progress')
+    terminal.live(`fetching  ${event.name}  ${formatBytes(event.done)} of ${formatBytes(event.total)}`);
+}
 
 /** Prints events on a terminal. */
 export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
@@ -28,6 +37,24 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
       case 'store':
         if (lastDecoded > 0)
           terminal.line(`decoded   ${lastDecoded} files in ${formatDuration(event.seconds)}`);
+        break;
+      case 'encoder':
+        terminal.line(
+          `encoder   ${event.source}: ${event.kind}, ${event.layers} layers of width ${event.width}; trained: ${event.trained}`,
+        );
+        break;
+      case 'features':
+        if (event.done < event.total)
+          terminal.live(
+            `features  ${event.done}/${event.total} utterances${event.etaSeconds === null ? '' : `, ${formatDuration(event.etaSeconds)} left`}`,
+          );
+        else terminal.line(`features  of the frozen encoder are kept in ${terminal.path(event.path)}`);
+        break;
+      case 'features-refused':
+        terminal.line(terminal.dim(`          frames are computed anew in every epoch: ${event.reason}`));
+        break;
+      case 'pull':
+        showPull(terminal, event.progress);
         break;
       case 'plan':
         folds = event.folds;

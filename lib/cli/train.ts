@@ -17,7 +17,7 @@ interface TrainFlags {
   data?: string;
   protocol?: string;
   folds?: 'all' | number[];
-  encoder?: 'mel';
+  encoder?: string;
   mix?: 'eam' | 'lam' | 'none';
   pooling?: 'flam' | 'mean' | 'max';
   losses?: string[];
@@ -77,7 +77,10 @@ export function registerTrain(program: Command): void {
     .addOption(
       new Option('--preset <name>', 'starting point of the configuration').choices(Object.keys(PRESETS)),
     )
-    .addOption(new Option('--encoder <kind>', 'encoder').choices(['mel']))
+    .option(
+      '--encoder <name>',
+      'mel (trained from scratch), or a pretrained one: Hugging Face id such as microsoft/wavlm-large, or a folder',
+    )
     .addOption(new Option('--mix <kind>', 'mixup of waveforms').choices(['eam', 'lam', 'none']))
     .addOption(
       new Option('--pooling <kind>', 'how frames become one vector').choices(['flam', 'mean', 'max']),
@@ -132,7 +135,8 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'final',
   ] as const;
   for (const name of copied) if (flags[name] !== undefined) Object.assign(config, { [name]: flags[name] });
-  if (flags.encoder) config.encoder = { kind: flags.encoder };
+  if (flags.encoder === 'mel') config.encoder = { kind: 'mel' };
+  else if (flags.encoder) config.encoder = { kind: 'pretrained', source: flags.encoder };
   if (flags.mix) config.mix = { kind: flags.mix };
   if (flags.losses) {
     // A loss that is named keeps the weight that the configuration gives it; the others are switched off.

@@ -13,13 +13,18 @@ type Plain = Record<string, unknown>;
 const isPlain = (value: unknown): value is Plain =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** `over` wins; objects merge field by field, arrays and values are replaced. */
+/** Two variants of a setting, such as encoders of different kinds, share no fields. */
+const isOtherKind = (a: Plain, b: Plain) =>
+  'kind' in a && 'kind' in b && a.kind !== b.kind && 'source' in { ...a, ...b };
+
+/** `over` wins; objects merge field by field, arrays, values and objects of another kind are replaced. */
 export function mergeConfig(under: Plain, over: Plain): Plain {
   const result: Plain = { ...under };
   for (const [key, value] of Object.entries(over)) {
     if (value === undefined) continue;
     const below = result[key];
-    result[key] = isPlain(below) && isPlain(value) ? mergeConfig(below, value) : value;
+    result[key] =
+      isPlain(below) && isPlain(value) && !isOtherKind(below, value) ? mergeConfig(below, value) : value;
   }
   return result;
 }
@@ -98,7 +103,7 @@ export function mergeLayers(layers: ConfigLayers): TrainConfigInput {
 
 /** Puts what was asked for over a preset (the corpus' own where none is named) and checks it; complaints name the field. */
 export function resolveConfig(asked: TrainConfigInput, preset?: string): ResolvedConfig {
-  const name = preset ?? defaultPreset(typeof asked.corpus === 'string' ? asked.corpus : 'demo');
+  const name = preset ?? defaultPreset(asked);
   return { config: checkConfig(mergeConfig(presetConfig(name) as Plain, asked as Plain)), preset: name };
 }
 

@@ -6,9 +6,9 @@ const range = z
   .tuple([z.number(), z.number()])
   .refine(([low, high]) => low <= high, 'must be [low, high] with low <= high');
 
-const encoder = z
+const melEncoder = z
   .strictObject({
-    kind: z.literal('mel').default('mel'),
+    kind: z.literal('mel').describe('log-mel encoder, trained from scratch'),
     bands: z.int().min(8).max(256).default(80).describe('mel bands of 25 ms windows every 10 ms'),
     convChannels: z
       .int()
@@ -36,8 +36,69 @@ const encoder = z
     dropout: fraction.default(0.1),
   })
   .refine((value) => value.width % value.heads === 0, 'heads must divide width')
-  .refine((value) => value.convKernel % 2 === 1, 'convKernel must be odd')
-  .prefault({});
+  .refine((value) => value.convKernel % 2 === 1, 'convKernel must be odd');
+
+const pretrainedEncoder = z
+  .strictObject({
+    kind: z.literal('pretrained').describe('WavLM, HuBERT, wav2vec2 or the encoder of Whisper'),
+    source: z.string().min(1).describe('Hugging Face id (org/name, org/name@revision) or folder'),
+    trainable: z
+      .union([z.enum(['none', 'all']), z.int().min(1).max(1000)])
+      .default('all')
+      .describe('what of it is trained: nothing, all, or so many of its last layers'),
+    trainExtractor: z
+      .boolean()
+      .default(false)
+      .describe('train the convolutions over the waveform (wav2vec2, HuBERT, WavLM) as well'),
+    hiddenStates: z
+      .enum(['last', 'sum'])
+      .default('last')
+      .describe(
+        "frames are the last layer's output, or a learned sum over all hidden states as transformers 5 counts them",
+      ),
+    window30: z
+      .boolean()
+      .default(false)
+      .describe('Whisper: pad every utterance to 30 s, as transformers does'),
+    layerDecay: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe("learning rate of a layer as a share of the next one's"),
+    dropout: fraction
+      .optional()
+      .describe("after attention and feed-forward layers; the checkpoint's own where absent"),
+    layerDrop: fraction
+      .optional()
+      .describe("probability of skipping a layer; the checkpoint's own where absent"),
+    lora: z
+      .strictObject({
+        rank: z.int().min(0).max(1000).default(0).describe('of adapters on q, k, v and out; 0 = none'),
+        alpha: z.number().positive().default(16),
+        dropout: fraction.default(0),
+      })
+      .prefault({}),
+    checkpointActivations: z
+      .boolean()
+      .default(false)
+      .describe('recompute layers in the backward pass: less memory, more time'),
+  })
+  .refine(
+    (value) => value.lora.rank === 0 || value.trainable === 'none',
+    'adapters (lora.rank) need trainable: none, since the encoder itself stays frozen',
+  );
+
+/** Without a kind, an object that names a source is a pretrained encoder, any other the mel encoder. */
+const encoder = z
+  .preprocess(
+    (value) =>
+      typeof value === 'object' && value !== null && !('kind' in value)
+        ? { kind: 'source' in value ? 'pretrained' : 'mel', ...value }
+        : value,
+    z.discriminatedUnion('kind', [melEncoder, pretrainedEncoder]),
+  )
+  .prefault({ kind: 'mel' });
 
 const mix = z
   .strictObject({
@@ -110,10 +171,16 @@ const batch = z
       .enum(['length', 'none'])
       .default('length')
       .describe('batches of similar length waste no padding'),
+    accumulate: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(1)
+      .describe('parts that a batch is computed in to save memory; SupCon contrasts within a part'),
   })
   .prefault({});
 
-export const trainConfigSchema = z.strictObject({
+const trainConfigFields = z.strictObject({
   corpus: z.string().min(1).default('demo').describe('see docs/corpora.md'),
   data: z.string().optional().describe('folder or manifest of the corpus'),
   allowPartial: z.boolean().default(false).describe('accept a copy of the corpus that lacks files'),
@@ -168,6 +235,15 @@ export const trainConfigSchema = z.strictObject({
   optimiser,
   batch,
 });
+
+/** Augmentation of the spectrogram's axes that only the mel encoder's front-end knows. */
+export const trainConfigSchema = trainConfigFields.refine(
+  ({ encoder: { kind }, augment: { tempo, warp } }) => kind === 'mel' || (!tempo && !warp),
+  {
+    path: ['augment'],
+    message: 'tempo and warp need the mel encoder; speed, gain and noise suit every encoder',
+  },
+);
 
 /** A resolved configuration: every field present. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;

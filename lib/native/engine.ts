@@ -5,7 +5,14 @@ import { loadAddon } from '../runtime/load.js';
 import { type SerEngine, startEngine } from './ser-engine.js';
 
 export type { CallOptions } from './calls.js';
-export { NativeModel, NativeStore, NativeTrainer } from './handles.js';
+export {
+  NativeEncoder,
+  NativeFeatures,
+  NativeModel,
+  NativeStore,
+  NativeTrainer,
+  type RowSource,
+} from './handles.js';
 export { SerEngine } from './ser-engine.js';
 
 export interface EngineOptions {

@@ -1,6 +1,8 @@
 /** Models, stores and trainers that live in the addon. */
 import type {
   Addon,
+  EncodeOptions,
+  EncodeResult,
   ForwardOptions,
   ForwardResult,
   Handle,
@@ -72,6 +74,17 @@ export class NativeStore extends NativeObject {
   }
 }
 
+/** Frames of a frozen encoder, computed once. */
+export class NativeFeatures extends NativeObject {
+  /** @internal Made by `SerEngine.openFeatures`. */
+  constructor(calls: Calls, handle: Handle) {
+    super(calls, handle, 'feature store');
+  }
+}
+
+/** What rows are taken from: their `unit` says which. */
+export type RowSource = NativeStore | NativeFeatures;
+
 /** Encoder, pooling, embedding and classifier. */
 export class NativeModel extends NativeObject {
   /** @internal Made by `SerEngine.createModel`. */
@@ -82,6 +95,16 @@ export class NativeModel extends NativeObject {
   /** Number of parameters, width of a frame, and the tensors by name. */
   async info(options?: CallOptions): Promise<ModelInfo> {
     return this.calls.run(this.info, (addon) => addon.modelInfo(this.handle), options);
+  }
+
+  /**
+   * Fills the pretrained encoder from a checkpoint's files; resolves to the prefixes of tensors left unused. Rejects with a
+   * `DataError`: `E_IO`, `E_FORMAT` (damaged; a tensor missing or unexpected), `E_SHAPE` (of another model); the weights are
+   * then as they were.
+   */
+  async loadPretrained(files: readonly string[], options?: CallOptions): Promise<string[]> {
+    const enqueue = (addon: Addon) => addon.loadPretrained(this.handle, [...files]);
+    return [...(await this.calls.run(this.loadPretrained, enqueue, options))];
   }
 
   /** Writes safetensors to `path`, flushed to disk; not atomic by itself. Rejects with a `DataError` (`E_IO`). */
@@ -97,9 +120,25 @@ export class NativeModel extends NativeObject {
     return this.calls.run(this.load, (addon) => addon.loadModel(this.handle, path), options);
   }
 
+  /**
+   * Computes the encoder's frames as in inference and writes them (float32, sum(T) x D) behind what the file at `path` holds;
+   * resolves to the frames of each row.
+   */
+  async appendFeatures(
+    store: NativeStore,
+    rows: Rows,
+    path: string,
+    options: Pick<EncodeOptions, 'precision'> & CallOptions = {},
+  ): Promise<Int32Array> {
+    const { precision } = options;
+    const enqueue = (addon: Addon) =>
+      addon.appendFeatures(this.handle, store.handleFor(this.calls), rows, path, { precision });
+    return int32(await this.calls.run(this.appendFeatures, enqueue, options));
+  }
+
   /** Inference over utterances of a store. */
   async forwardRows(
-    store: NativeStore,
+    store: RowSource,
     rows: Rows,
     options: ForwardOptions & CallOptions = {},
   ): Promise<ForwardResult> {
@@ -118,6 +157,30 @@ export class NativeModel extends NativeObject {
   }
 }
 
+/** A frozen pretrained encoder. */
+export class NativeEncoder extends NativeObject {
+  /** @internal Made by `SerEngine.createEncoder`. */
+  constructor(calls: Calls, handle: Handle) {
+    super(calls, handle, 'encoder');
+  }
+
+  /** Frames of samples in [-1, 1) at 16 kHz, one array of at least 400 samples per utterance. */
+  async encode(
+    samples: readonly Float32Array[],
+    options: EncodeOptions & CallOptions = {},
+  ): Promise<EncodeResult> {
+    const { hiddenStates, precision } = options;
+    const enqueue = (addon: Addon) => addon.encode(this.handle, [...samples], { hiddenStates, precision });
+    const { width, frames, last, hidden } = await this.calls.run(this.encode, enqueue, options);
+    return {
+      width,
+      frames: int32(frames),
+      last: float32(last),
+      ...(hidden ? { hidden: hidden.map((state) => float32(state)) } : {}),
+    };
+  }
+}
+
 /** Optimiser, class centers and moving average around a model, which it trains in place. */
 export class NativeTrainer extends NativeObject {
   /** @internal Made by `SerEngine.createTrainer`. */
@@ -129,7 +192,7 @@ export class NativeTrainer extends NativeObject {
    * One training step. Steps may be enqueued without awaiting the ones before; two in flight keep the engine busy.
    * A loss or gradient that is not finite leaves the weights as they were and is told by `nonFinite`.
    */
-  async step(store: NativeStore, request: StepRequest, options?: CallOptions): Promise<StepResult> {
+  async step(store: RowSource, request: StepRequest, options?: CallOptions): Promise<StepResult> {
     const enqueue = (addon: Addon) => addon.trainStep(this.handle, store.handleFor(this.calls), request);
     const result = await this.calls.run(this.step, enqueue, options);
     return { ...result, mixSkipped: uint8(result.mixSkipped), predictions: int32(result.predictions) };

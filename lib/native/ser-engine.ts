@@ -9,6 +9,7 @@ import type {
   ModelConfig,
   MultiLossRequest,
   MultiLossResult,
+  PretrainedEncoderConfig,
   StartOptions,
   TrainerConfig,
 } from '../../bindings.js';
@@ -16,7 +17,7 @@ import { UsageError } from '../errors.js';
 import { eachFloats, float32, floats, int32, uint8 } from './arrays.js';
 import { type CallOptions, Calls } from './calls.js';
 import { captureCallSite, toSerError } from './failure.js';
-import { NativeModel, NativeStore, NativeTrainer } from './handles.js';
+import { NativeEncoder, NativeFeatures, NativeModel, NativeStore, NativeTrainer } from './handles.js';
 
 /** The engine thread of this env, shared by every `SerEngine` in it. */
 interface Shared {
@@ -63,14 +64,38 @@ export class SerEngine implements AsyncDisposable {
     return new NativeStore(this.#calls, handle, samples);
   }
 
-  /** A model with weights drawn from a generator of its own, seeded with `seed`. */
-  async createModel(config: ModelConfig, seed: number, options?: CallOptions): Promise<NativeModel> {
-    const handle = await this.#calls.run(
-      this.createModel,
-      (addon) => addon.createModel(config, seed),
-      options,
-    );
-    return new NativeModel(this.#calls, handle);
+  /**
+   * A model with weights drawn from a generator of its own, seeded with `seed`, or with those of `base`, a model of the same
+   * configuration, whose frozen weights it then shares. A pretrained encoder has no weights until they are loaded.
+   */
+  async createModel(
+    config: ModelConfig,
+    seed: number,
+    options: CallOptions & { base?: NativeModel } = {},
+  ): Promise<NativeModel> {
+    const enqueue = (addon: Addon) => addon.createModel(config, seed, options.base?.handleFor(this.#calls));
+    return new NativeModel(this.#calls, await this.#calls.run(this.createModel, enqueue, options));
+  }
+
+  /** A frozen pretrained encoder by itself, from a checkpoint's files. Rejects with a `DataError` as `loadPretrained` does. */
+  async createEncoder(
+    config: PretrainedEncoderConfig,
+    files: readonly string[],
+    options?: CallOptions,
+  ): Promise<NativeEncoder> {
+    const enqueue = (addon: Addon) => addon.createEncoder(config, [...files]);
+    return new NativeEncoder(this.#calls, await this.#calls.run(this.createEncoder, enqueue, options));
+  }
+
+  /** Maps a file of float32 frames that `NativeModel.appendFeatures` wrote. */
+  async openFeatures(
+    path: string,
+    frames: number,
+    width: number,
+    options?: CallOptions,
+  ): Promise<NativeFeatures> {
+    const enqueue = (addon: Addon) => addon.openFeatures(path, frames, width);
+    return new NativeFeatures(this.#calls, await this.#calls.run(this.openFeatures, enqueue, options));
   }
 
   /** A trainer around `model`, which it trains in place. */

@@ -8,6 +8,7 @@ import { DataError, hasCode, InterruptedError, UsageError } from '../errors.js';
 import { softmax } from '../metrics/index.js';
 import { type NativeModel, openEngine, type SerEngine } from '../native/engine.js';
 import { readModelCard } from '../train/model-card.js';
+import { openModel } from '../train/open-model.js';
 import type { ModelCard } from '../train/types.js';
 import { wholeWeights } from './whole-weights.js';
 
@@ -68,9 +69,7 @@ export class Predictor implements AsyncDisposable {
     try {
       const models: NativeModel[] = [];
       for (const [index, path] of paths.entries()) {
-        const model = await engine.createModel(cards[index]!.model, 0);
-        await model.load(path);
-        models.push(model);
+        models.push(await openModel(engine, path, cards[index]!));
       }
       return new Predictor(engine, models, cards);
     } catch (error) {

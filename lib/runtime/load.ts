@@ -6,7 +6,7 @@ import { RuntimeError } from '../errors.js';
 import { type SetupOptions, setup } from './setup.js';
 
 /** Version of `bindings.d.ts` that this package speaks. */
-export const ADDON_API = 1;
+export const ADDON_API = 2;
 
 export interface LoadOptions extends Pick<SetupOptions, 'onProgress' | 'signal'> {}
 

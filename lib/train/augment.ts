@@ -8,7 +8,8 @@ import { Random } from '../random/philox.js';
  * however batches are cut.
  *
  * SpecAugment widths are uniform in [0, widest], positions uniform over what remains (Park et al., 2019); time masks are
- * fractions of the utterance because speed perturbation changes its length.
+ * fractions of the utterance because speed perturbation changes its length. `bands` = 0 (an encoder without a spectrogram)
+ * draws no masks.
  */
 export function drawAugment(
   ids: readonly string[],
@@ -23,8 +24,9 @@ export function drawAugment(
   if (settings.noise) rows.noise = new Float32Array(count).fill(Number.NaN);
   if (settings.tempo) rows.tempo = new Float32Array(count).fill(1);
   if (settings.warp) rows.warp = new Float32Array(count).fill(1);
-  if (settings.timeMasks > 0) rows.timeMasks = new Float32Array(count * settings.timeMasks * 2);
-  if (settings.bandMasks > 0) rows.bandMasks = new Int32Array(count * settings.bandMasks * 2);
+  const masked = bands > 0;
+  if (masked && settings.timeMasks > 0) rows.timeMasks = new Float32Array(count * settings.timeMasks * 2);
+  if (masked && settings.bandMasks > 0) rows.bandMasks = new Int32Array(count * settings.bandMasks * 2);
 
   ids.forEach((item, row) => {
     const draw = (stream: string) => new Random({ ...key, stream, item });

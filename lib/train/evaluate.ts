@@ -1,6 +1,6 @@
 /** Runs a model over a part of a fold and judges it. */
 import { argmax, crossEntropy, scores, softmax } from '../metrics/index.js';
-import type { NativeModel, NativeStore } from '../native/engine.js';
+import { NativeFeatures, type NativeModel, type RowSource } from '../native/engine.js';
 import type { PredictionLine, Scores, Selection } from '../report/types.js';
 import { evaluationBatches } from './batches.js';
 import type { SettledConfig } from './precision.js';
@@ -18,7 +18,7 @@ export interface Evaluation {
 
 export async function evaluate(
   model: NativeModel,
-  store: NativeStore,
+  store: RowSource,
   rows: readonly LabelledRow[],
   classes: number,
   config: SettledConfig,
@@ -31,9 +31,10 @@ export async function evaluate(
   const ordered = batches.flatMap((batch) => batch.map((id) => byId.get(id)!));
   const logits = new Float32Array(ordered.length * classes);
   let filled = 0;
+  const unit = store instanceof NativeFeatures ? 'frames' : 'samples';
   for (const batch of batches) {
     const members = batch.map((id) => byId.get(id)!);
-    const result = await model.forwardRows(store, storeRows(members), { precision: config.precision });
+    const result = await model.forwardRows(store, storeRows(members, unit), { precision: config.precision });
     logits.set(result.logits, filled);
     filled += result.logits.length;
   }

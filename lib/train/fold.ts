@@ -2,12 +2,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepResult } from '../../bindings.js';
+import { SAMPLE_RATE } from '../audio/types.js';
 import { DivergedError, InterruptedError } from '../errors.js';
 import type { Fold } from '../folds/types.js';
 import { bestOnTest, selectEpoch } from '../metrics/index.js';
 import { planMix } from '../mix/plan.js';
 import type { MixCandidate } from '../mix/types.js';
-import type { NativeModel, NativeStore, NativeTrainer, SerEngine } from '../native/engine.js';
+import {
+  NativeFeatures,
+  type NativeModel,
+  type NativeTrainer,
+  type RowSource,
+  type SerEngine,
+} from '../native/engine.js';
 import { Random } from '../random/philox.js';
 import type { EpochLine, Selection } from '../report/types.js';
 import { writeAtomically } from './atomic-file.js';
@@ -20,6 +27,7 @@ import { cardMetadata, modelConfig } from './model-card.js';
 import { Pace } from './pace.js';
 import type { SettledConfig } from './precision.js';
 import { type LabelledRow, mixesById, stepRequest } from './step-request.js';
+import { spectrogramBands, type TrainEncoder } from './train-encoder.js';
 import type { FoldOutcome, ModelCard, SelectedEpoch, TrainEvent } from './types.js';
 
 /** This many non-finite steps in a row end a fold: one may be bad luck, ten are a broken set-up. */
@@ -29,8 +37,9 @@ const IN_FLIGHT = 2;
 
 export interface FoldJob {
   engine: SerEngine;
-  store: NativeStore;
+  store: RowSource;
   config: SettledConfig;
+  encoder: TrainEncoder;
   configHash: string;
   planHash: string;
   /** `fold: 0` with empty validation and test parts fits a model on all the data. */
@@ -54,10 +63,11 @@ export interface FoldJob {
 export async function trainFold(job: FoldJob): Promise<FoldOutcome> {
   await mkdir(job.directory, { recursive: true });
   const { engine, config } = job;
-  const shape = modelConfig(config, job.classes.length);
+  const shape = modelConfig(config, job.encoder, job.classes.length);
   const seed = new Random({ seed: config.seed, stream: 'weights', fold: job.fold.fold }).uint32();
   const model = await engine.createModel(shape, seed);
-  const judged = await engine.createModel(shape, seed);
+  if (job.encoder.files.length > 0) await model.loadPretrained(job.encoder.files);
+  const judged = await engine.createModel(shape, seed, { base: model });
   const trainer = await engine.createTrainer(model, {
     losses: config.losses,
     gamma: config.gamma,
@@ -70,6 +80,7 @@ export async function trainFold(job: FoldJob): Promise<FoldOutcome> {
     averageDecay: config.optimiser.averageDecay,
     seed,
     precision: config.precision,
+    accumulate: config.batch.accumulate,
   });
   try {
     return await new FoldLoop(job, trainer, judged).run();
@@ -155,6 +166,8 @@ class FoldLoop {
     const settle = async () => {
       const { ids, rate, result } = inFlight.shift()!;
       const outcome = await result;
+      // Stored features have no length in seconds of their own.
+      const heard = outcome.audioSeconds || seconds(ids.map((id) => rows.get(id)!));
       addStep(
         sums,
         outcome,
@@ -164,7 +177,7 @@ class FoldLoop {
       state.cursor++;
       state.step++;
       this.#checkFinite(outcome, ids);
-      this.#report(epoch, batches.length, outcome, rate);
+      this.#report(epoch, batches.length, { ...outcome, audioSeconds: heard }, rate);
     };
 
     for (let index = state.cursor; index < batches.length && !this.#job.signal?.aborted; index++) {
@@ -176,6 +189,8 @@ class FoldLoop {
       );
       const request = stepRequest(ids, {
         config,
+        unit: store instanceof NativeFeatures ? 'frames' : 'samples',
+        bands: store instanceof NativeFeatures ? 0 : spectrogramBands(this.#job.encoder.config),
         classes: classes.length,
         fold: fold.fold,
         epoch,
@@ -346,6 +361,9 @@ class FoldLoop {
     };
   }
 }
+
+const seconds = (rows: readonly LabelledRow[]) =>
+  rows.reduce((sum, { entry }) => sum + entry.length, 0) / SAMPLE_RATE;
 
 /** A checkpoint of other settings or other folds must not be continued. */
 function matches(found: FoundCheckpoint, configHash: string, planHash: string): boolean {

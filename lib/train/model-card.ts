@@ -4,15 +4,17 @@ import { z } from 'zod';
 import type { ModelConfig } from '../../bindings.js';
 import type { TrainConfig } from '../config/schema.js';
 import { DataError, hasCode } from '../errors.js';
+import type { TrainEncoder } from './train-encoder.js';
 import type { ModelCard } from './types.js';
 
 /** The model that a configuration describes, for a corpus of so many classes. */
-export function modelConfig(config: TrainConfig, classes: number): ModelConfig {
+export function modelConfig(config: TrainConfig, encoder: TrainEncoder, classes: number): ModelConfig {
   return {
     classes,
-    encoder: { ...config.encoder },
+    encoder: { ...encoder.config },
+    ...(encoder.adapt ? { adapt: encoder.adapt } : {}),
     pooling: config.pooling,
-    poolingHeads: config.poolingHeads ?? largestDivisor(config.encoder.width, 16),
+    poolingHeads: config.poolingHeads ?? largestDivisor(encoder.config.width, 16),
     embedding: config.embedding,
     headDropout: config.headDropout,
   };
@@ -34,6 +36,7 @@ const cardSchema = z.looseObject({
   format: z.literal('ser-native/model@1'),
   version: z.string(),
   model: z.looseObject({ classes: z.int().positive(), encoder: z.looseObject({ kind: z.string() }) }),
+  origin: z.looseObject({ source: z.string(), revision: z.string().optional() }).optional(),
   classes: z.array(z.string()).min(1),
   trim: z.number().min(0),
   corpus: z.string(),

@@ -12,7 +12,11 @@ export type SettledConfig = Omit<TrainConfig, 'precision'> & { precision: 'fp32'
  */
 export async function settlePrecision(config: TrainConfig): Promise<SettledConfig> {
   if (config.precision !== 'auto') return { ...config, precision: config.precision };
+  return { ...config, precision: await nativePrecision() };
+}
+
+/** bf16 where the processor multiplies it itself, else fp32. */
+export async function nativePrecision(): Promise<'fp32' | 'bf16'> {
   const { isa } = await describeCpu('');
-  const native = ['avx512_bf16', 'amx_bf16'].some((flag) => isa.includes(flag));
-  return { ...config, precision: native ? 'bf16' : 'fp32' };
+  return ['avx512_bf16', 'amx_bf16'].some((flag) => isa.includes(flag)) ? 'bf16' : 'fp32';
 }

@@ -6,6 +6,7 @@ import type { NativeStore, SerEngine } from '../native/engine.js';
 import { wholeWeights } from '../predict/whole-weights.js';
 import type { PredictionLine, SpotlightExample } from '../report/types.js';
 import { readModelCard } from './model-card.js';
+import { openModel } from './open-model.js';
 import type { RunFolder } from './run-folder.js';
 import { type LabelledRow, storeRows } from './step-request.js';
 import type { FoldOutcome } from './types.js';
@@ -59,10 +60,8 @@ export async function spotlights(
   const examples: SpotlightExample[] = [];
   for (const line of picked) {
     const path = join(run.foldDirectory(line.fold), 'best.safetensors');
-    const card = await readModelCard(path);
-    const model = await engine.createModel(card.model, 0);
+    const model = await openModel(engine, path, await readModelCard(path));
     try {
-      await model.load(path);
       const row = rows.get(line.id)!;
       const whole = store.entries.get(line.id)!;
       const result = await model.forwardRows(native, storeRows([row]), { weights: true });

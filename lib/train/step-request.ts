@@ -14,13 +14,17 @@ export interface LabelledRow {
   label: number;
   /** Its samples in the store, without the silence that `trim` leaves out. */
   entry: Pick<StoreEntry, 'offset' | 'length'>;
+  /** The same in a store of features, counted in frames. */
+  frames?: { offset: number; length: number };
 }
 
 /** Rows of the store for these utterances. */
-export function storeRows(utterances: readonly LabelledRow[]): Rows {
+export function storeRows(utterances: readonly LabelledRow[], unit: 'samples' | 'frames' = 'samples'): Rows {
+  const part = (utterance: LabelledRow) => (unit === 'frames' ? utterance.frames! : utterance.entry);
   return {
-    offsets: Float64Array.from(utterances, (u) => u.entry.offset),
-    lengths: Int32Array.from(utterances, (u) => u.entry.length),
+    unit,
+    offsets: Float64Array.from(utterances, (utterance) => part(utterance).offset),
+    lengths: Int32Array.from(utterances, (utterance) => part(utterance).length),
     keys: Uint32Array.from(utterances, (u) => hash32(u.id)),
   };
 }
@@ -35,6 +39,10 @@ function oneHot(labels: readonly (number | undefined)[], classes: number): Float
 
 export interface StepContext {
   config: TrainConfig;
+  /** What the rows are taken from. */
+  unit: 'samples' | 'frames';
+  /** Of the encoder's spectrogram; 0 where it has none. */
+  bands: number;
   classes: number;
   fold: number;
   /** Counts from 1. */
@@ -51,12 +59,12 @@ export function stepRequest(ids: readonly string[], context: StepContext): StepR
   const { config, classes, byId, mixes, fold, epoch } = context;
   const utterances = ids.map((id) => byId.get(id)!);
   const request: StepRequest = {
-    rows: storeRows(utterances),
+    rows: storeRows(utterances, context.unit),
     labels: oneHot(
       utterances.map((u) => u.label),
       classes,
     ),
-    augment: drawAugment(ids, config.augment, config.encoder.bands, { seed: config.seed, fold, epoch }),
+    augment: drawAugment(ids, config.augment, context.bands, { seed: config.seed, fold, epoch }),
     step: context.step,
     learningRate: context.rates.model,
     centerLearningRate: context.rates.centers,

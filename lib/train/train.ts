@@ -1,14 +1,16 @@
 /** `train`: from a configuration to a run folder with models, predictions and a report. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { checkConfig, resolveConfig } from '../config/resolve.js';
 import type { TrainConfigInput } from '../config/schema.js';
 import { InterruptedError, UsageError } from '../errors.js';
 import { writePlan } from '../folds/index.js';
 import type { Fold } from '../folds/types.js';
-import { type NativeStore, openEngine, type SerEngine } from '../native/engine.js';
+import { openEngine, type RowSource, type SerEngine } from '../native/engine.js';
 import { packageVersion } from '../runtime/version.js';
 import { concludeRun } from './conclude.js';
 import { runEnvironment } from './environment.js';
+import { cachedFeatures } from './feature-cache.js';
 import { type FoldJob, trainFold } from './fold.js';
 import { modelConfig } from './model-card.js';
 import { type SettledConfig, settlePrecision } from './precision.js';
@@ -22,6 +24,7 @@ import {
   runHash,
   siblings,
 } from './run-folder.js';
+import { describeTrained, type TrainEncoder, trainEncoder } from './train-encoder.js';
 import type { FoldOutcome, TrainEvent, TrainOptions, TrainResult } from './types.js';
 
 /**
@@ -44,6 +47,15 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
   }
   // Data first: a wrong path must not cost a set-up before it is told.
   const prepared = await prepare(config, emit, options.signal);
+  const encoder = await trainEncoder(config.encoder, {
+    signal: options.signal,
+    onProgress: (progress) => emit({ type: 'pull', progress }),
+  });
+  if (encoder.origin) {
+    const { kind, layers, width } = encoder.config;
+    const { source } = encoder.origin;
+    emit({ type: 'encoder', source, kind, layers, width, trained: describeTrained(config.encoder, kind) });
+  }
   await using engine = await openEngine({ device: config.device });
   const run = await openRun(options, { config, preset, resumeFrom, engine, prepared });
   try {
@@ -52,12 +64,22 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
     await writePlan(join(run.path, 'folds.json'), prepared.plan);
     await run.resetMetrics();
     const native = await engine.openStore(prepared.store.path, prepared.store.samples);
-    const outcomes = await trainFolds({
-      run,
+    const source = await cachedFeatures({
       config,
+      encoder,
       prepared,
       engine,
       native,
+      emit,
+      signal: options.signal,
+    });
+    const outcomes = await trainFolds({
+      run,
+      config,
+      encoder,
+      prepared,
+      engine,
+      native: source,
       emit,
       signal: options.signal,
     });
@@ -78,9 +100,10 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
 interface Sitting {
   run: RunFolder;
   config: SettledConfig;
+  encoder: TrainEncoder;
   prepared: Prepared;
   engine: SerEngine;
-  native: NativeStore;
+  native: RowSource;
   emit: (event: TrainEvent) => void;
   signal?: AbortSignal;
 }
@@ -113,12 +136,13 @@ async function trainFolds(sitting: Sitting): Promise<FoldOutcome[]> {
 }
 
 function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
-  const { run, config, prepared, engine, native, emit, signal } = sitting;
+  const { run, config, encoder, prepared, engine, native, emit, signal } = sitting;
   const { plan, corpus, rows, speakers, active } = prepared;
   return {
     engine,
     store: native,
     config,
+    encoder,
     configHash: run.file.configHash,
     planHash: plan.hash,
     fold,
@@ -131,7 +155,8 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
     card: {
       format: 'ser-native/model@1',
       version: packageVersion(),
-      model: modelConfig(config, corpus.classes.length),
+      model: modelConfig(config, encoder, corpus.classes.length),
+      ...(encoder.origin ? { origin: encoder.origin } : {}),
       classes: corpus.classes,
       trim: config.trim,
       corpus: corpus.name,
@@ -195,11 +220,11 @@ async function settle(
     const path = resolve(options.resume);
     const stored = await readRunFile(path);
     const config = await settlePrecision(
-      checkConfig(continuedConfig(stored.config, withAbsoluteData(asked))),
+      checkConfig(continuedConfig(stored.config, withAbsolutePaths(asked))),
     );
     return { config, preset: stored.preset, resumeFrom: path };
   }
-  const resolved = resolveConfig(withAbsoluteData(asked) as TrainConfigInput, options.preset);
+  const resolved = resolveConfig(withAbsolutePaths(asked) as TrainConfigInput, options.preset);
   const { preset } = resolved;
   const config = await settlePrecision(resolved.config);
   if (!options.resume) return { config, preset, resumeFrom: null };
@@ -214,9 +239,14 @@ async function settle(
   return { config, preset, resumeFrom };
 }
 
-/** A run may be resumed from another working directory. */
-function withAbsoluteData(config: Record<string, unknown>): Record<string, unknown> {
-  return typeof config.data === 'string' ? { ...config, data: resolve(config.data) } : config;
+/** A run may be resumed from another working directory: folders are kept as absolute paths. */
+function withAbsolutePaths(config: Record<string, unknown>): Record<string, unknown> {
+  const result = { ...config };
+  if (typeof config.data === 'string') result.data = resolve(config.data);
+  const encoder = config.encoder as { source?: unknown } | undefined;
+  if (typeof encoder?.source === 'string' && existsSync(encoder.source))
+    result.encoder = { ...encoder, source: resolve(encoder.source) };
+  return result;
 }
 
 function stopIfAborted(signal: AbortSignal | undefined): void {

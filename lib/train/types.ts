@@ -2,7 +2,9 @@
 import type { ModelConfig } from '../../bindings.js';
 import type { BadAudio } from '../audio/types.js';
 import type { TrainConfig, TrainConfigInput } from '../config/schema.js';
+import type { PullEvent } from '../encoder/types.js';
 import type { EpochLine, LossName, PredictionLine, RunReport, Selection } from '../report/types.js';
+import type { EncoderOrigin } from './train-encoder.js';
 
 export interface TrainOptions {
   /** Preset, overridden by `config`. */
@@ -33,6 +35,19 @@ export type TrainEvent =
       /** Files of the corpus' folder that are not part of it, and why. */
       dropped: { reason: string; files: number }[];
     }
+  | {
+      type: 'encoder';
+      source: string;
+      kind: string;
+      layers: number;
+      width: number;
+      /** In words: what of it is trained. */
+      trained: string;
+    }
+  /** Frames of a frozen encoder are computed once and kept; `total` utterances, or why that cannot be. */
+  | { type: 'features'; done: number; total: number; path: string; etaSeconds: number | null }
+  | { type: 'features-refused'; reason: string }
+  | { type: 'pull'; progress: PullEvent }
   | { type: 'decode'; done: number; total: number; etaSeconds: number | null }
   | { type: 'store'; utterances: number; seconds: number; bad: BadAudio[] }
   | { type: 'plan'; protocol: string; hash: string; folds: number; running: number[] }
@@ -112,6 +127,8 @@ export interface ModelCard {
   format: 'ser-native/model@1';
   version: string;
   model: ModelConfig;
+  /** Where the pretrained encoder came from; a model whose encoder stayed frozen needs it again. */
+  origin?: EncoderOrigin;
   classes: string[];
   /** Leading and trailing sound this many dB below the loudest frame is left out; 0 = nothing is. */
   trim: number;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "argument.h"
@@ -18,6 +19,9 @@ StartOptions to_start_options(const Argument& options);
 ModelConfig to_model_config(const Argument& config);
 TrainerConfig to_trainer_config(const Argument& config);
 LossWeights to_loss_weights(const Argument& weights);
+EncoderConfig to_encoder_config(const Argument& encoder);  // a pretrained one
+EncodeOptions to_encode_options(const Argument& options);
+std::vector<std::string> to_paths(const Argument& list);
 ForwardOptions to_forward_options(const Argument& options);
 Metadata to_metadata(const Argument& metadata);
 

@@ -16,8 +16,6 @@ void check_divides(const Argument& divisor, std::int64_t value, std::int64_t who
 }
 
 MelEncoderConfig to_mel_encoder_config(const Argument& encoder) {
-  enum class Kind { mel };
-  encoder.field("kind").one_of<Kind>({{"mel", Kind::mel}});
   MelEncoderConfig mel;
   mel.bands = encoder.field("bands").integer(8, 256);
   if (const Argument mean = encoder.field("mean"); !mean.absent()) mel.mean = mean.finite();
@@ -38,7 +36,115 @@ MelEncoderConfig to_mel_encoder_config(const Argument& encoder) {
   return mel;
 }
 
+WhisperEncoderConfig to_whisper_encoder_config(const Argument& encoder) {
+  WhisperEncoderConfig whisper;
+  whisper.bands = encoder.field("bands").integer(8, 256);
+  whisper.width = encoder.field("width").integer(1, kMaxWidth);
+  whisper.layers = encoder.field("layers").integer(1, kMaxLayers);
+  const Argument heads = encoder.field("heads");
+  whisper.heads = heads.integer(1, kMaxWidth);
+  check_divides(heads, whisper.heads, whisper.width, "width");
+  whisper.feed_forward = encoder.field("feedForward").integer(1, kMaxWidth);
+  whisper.positions = encoder.field("positions").integer(1, kMaxWidth);
+  whisper.window30 = encoder.field("window30").flag();
+  whisper.dropout = encoder.field("dropout").fraction();
+  whisper.attention_dropout = encoder.field("attentionDropout").fraction();
+  whisper.activation_dropout = encoder.field("activationDropout").fraction();
+  whisper.layer_drop = encoder.field("layerDrop").fraction();
+  return whisper;
+}
+
+std::vector<std::int64_t> to_sizes(const Argument& list, std::size_t count) {
+  const std::uint32_t length = list.array_length("an array of integers");
+  if (count != 0 && length != count) list.fail("of " + std::to_string(count) + " numbers", std::to_string(length));
+  if (length == 0 || length > 64) list.fail("of 1 to 64 numbers", std::to_string(length));
+  std::vector<std::int64_t> sizes;
+  for (std::uint32_t i = 0; i < length; ++i) sizes.push_back(list.element(i).integer(1, kMaxWidth));
+  return sizes;
+}
+
+SpecAugmentConfig to_spec_augment_config(const Argument& augment) {
+  SpecAugmentConfig result;
+  result.time_prob = augment.field("timeProb").fraction();
+  result.time_length = augment.field("timeLength").integer(1, kMaxWidth);
+  result.time_min = augment.field("timeMin").integer(0, kMaxWidth);
+  result.feature_prob = augment.field("featureProb").fraction();
+  result.feature_length = augment.field("featureLength").integer(1, kMaxWidth);
+  result.feature_min = augment.field("featureMin").integer(0, kMaxWidth);
+  return result;
+}
+
+SslEncoderConfig to_ssl_encoder_config(const Argument& encoder) {
+  SslEncoderConfig ssl;
+  ssl.family = encoder.field("family").one_of<SslFamily>(
+      {{"wav2vec2", SslFamily::wav2vec2}, {"hubert", SslFamily::hubert}, {"wavlm", SslFamily::wavlm}});
+  ssl.conv_channels = to_sizes(encoder.field("convChannels"), 0);
+  ssl.conv_kernels = to_sizes(encoder.field("convKernels"), ssl.conv_channels.size());
+  ssl.conv_strides = to_sizes(encoder.field("convStrides"), ssl.conv_channels.size());
+  ssl.conv_bias = encoder.field("convBias").flag();
+  ssl.group_norm = encoder.field("groupNorm").flag();
+  ssl.project_norm = encoder.field("projectNorm").flag();
+  ssl.width = encoder.field("width").integer(1, kMaxWidth);
+  ssl.layers = encoder.field("layers").integer(1, kMaxLayers);
+  const Argument heads = encoder.field("heads");
+  ssl.heads = heads.integer(1, kMaxWidth);
+  check_divides(heads, ssl.heads, ssl.width, "width");
+  ssl.feed_forward = encoder.field("feedForward").integer(1, kMaxWidth);
+  ssl.pre_norm = encoder.field("preNorm").flag();
+  ssl.norm_epsilon = encoder.field("normEpsilon").positive();
+  ssl.position_kernel = encoder.field("positionKernel").integer(1, kMaxWidth);
+  const Argument groups = encoder.field("positionGroups");
+  ssl.position_groups = groups.integer(1, kMaxWidth);
+  check_divides(groups, ssl.position_groups, ssl.width, "width");
+  ssl.buckets = encoder.field("buckets").integer(2, kMaxWidth);
+  ssl.max_distance = encoder.field("maxDistance").integer(2, kMaxWidth);
+  ssl.normalize = encoder.field("normalize").flag();
+  ssl.hidden_dropout = encoder.field("hiddenDropout").fraction();
+  ssl.attention_dropout = encoder.field("attentionDropout").fraction();
+  ssl.activation_dropout = encoder.field("activationDropout").fraction();
+  ssl.projection_dropout = encoder.field("projectionDropout").fraction();
+  ssl.layer_drop = encoder.field("layerDrop").fraction();
+  if (const Argument augment = encoder.field("specAugment"); !augment.absent())
+    ssl.spec_augment = to_spec_augment_config(augment);
+  return ssl;
+}
+
+AdaptConfig to_adapt_config(const Argument& adapt) {
+  AdaptConfig result;
+  result.trainable_layers = adapt.field("trainableLayers").integer(-1, kMaxLayers);
+  result.train_extractor = adapt.field("trainExtractor").flag();
+  const Argument decay = adapt.field("layerDecay");
+  result.layer_decay = decay.positive();
+  if (result.layer_decay > 1) decay.fail("in (0, 1]");
+  result.layer_sum = adapt.field("layerSum").flag();
+  result.lora_rank = adapt.field("loraRank").integer(0, kMaxLayers);
+  result.lora_alpha = adapt.field("loraAlpha").positive();
+  result.lora_dropout = adapt.field("loraDropout").fraction();
+  result.checkpoint_activations = adapt.field("checkpointActivations").flag();
+  return result;
+}
+
+std::int64_t width_of(const EncoderConfig& config) {
+  if (config.kind == EncoderKind::mel) return config.mel.width;
+  return config.kind == EncoderKind::whisper ? config.whisper.width : config.ssl.width;
+}
+
+void read_encoder(const Argument& encoder, EncoderConfig& result) {
+  result.kind = encoder.field("kind").one_of<EncoderKind>(
+      {{"mel", EncoderKind::mel}, {"whisper", EncoderKind::whisper}, {"ssl", EncoderKind::ssl}});
+  if (result.kind == EncoderKind::mel) result.mel = to_mel_encoder_config(encoder);
+  if (result.kind == EncoderKind::whisper) result.whisper = to_whisper_encoder_config(encoder);
+  if (result.kind == EncoderKind::ssl) result.ssl = to_ssl_encoder_config(encoder);
+}
+
 }  // namespace
+
+EncoderConfig to_encoder_config(const Argument& encoder) {
+  EncoderConfig result;
+  read_encoder(encoder, result);
+  if (result.kind == EncoderKind::mel) encoder.field("kind").fail("'whisper' or 'ssl': mel has no pretrained weights");
+  return result;
+}
 
 StartOptions to_start_options(const Argument& options) {
   StartOptions result;
@@ -53,12 +159,13 @@ StartOptions to_start_options(const Argument& options) {
 ModelConfig to_model_config(const Argument& config) {
   ModelConfig result;
   result.classes = config.field("classes").integer(2, kMaxWidth);
-  result.mel = to_mel_encoder_config(config.field("encoder"));
+  read_encoder(config.field("encoder"), result);
+  if (const Argument adapt = config.field("adapt"); !adapt.absent()) result.adapt = to_adapt_config(adapt);
   result.pooling =
       config.field("pooling").one_of<Pooling>({{"flam", Pooling::flam}, {"mean", Pooling::mean}, {"max", Pooling::max}});
   const Argument heads = config.field("poolingHeads");
   result.pooling_heads = heads.integer(1, kMaxWidth);
-  if (result.pooling == Pooling::flam) check_divides(heads, result.pooling_heads, result.mel.width, "encoder.width");
+  if (result.pooling == Pooling::flam) check_divides(heads, result.pooling_heads, width_of(result), "encoder.width");
   result.embedding = config.field("embedding").integer(1, kMaxWidth);
   result.head_dropout = config.field("headDropout").fraction();
   return result;
@@ -86,7 +193,26 @@ TrainerConfig to_trainer_config(const Argument& config) {
   result.average_decay = config.field("averageDecay").fraction();
   result.seed = static_cast<std::uint64_t>(config.field("seed").integer(0));
   result.precision = to_precision(config.field("precision"));
+  if (const Argument accumulate = config.field("accumulate"); !accumulate.absent()) {
+    result.accumulate = accumulate.integer(1, kMaxWidth);
+  }
   return result;
+}
+
+EncodeOptions to_encode_options(const Argument& options) {
+  EncodeOptions result;
+  if (options.absent()) return result;
+  if (const Argument hidden = options.field("hiddenStates"); !hidden.absent()) result.hidden_states = hidden.flag();
+  if (const Argument precision = options.field("precision"); !precision.absent()) result.precision = to_precision(precision);
+  return result;
+}
+
+std::vector<std::string> to_paths(const Argument& list) {
+  const std::uint32_t length = list.array_length("an array of paths");
+  if (length == 0) list.fail("of at least one path", "an empty array");
+  std::vector<std::string> paths;
+  for (std::uint32_t i = 0; i < length; ++i) paths.push_back(list.element(i).path());
+  return paths;
 }
 
 ForwardOptions to_forward_options(const Argument& options) {

@@ -47,6 +47,8 @@ void check_masks(const Argument& argument, std::size_t length, std::size_t batch
 
 Rows to_rows(const Argument& argument) {
   Rows rows;
+  if (const Argument unit = argument.field("unit"); !unit.absent())
+    rows.frames = unit.one_of<bool>({{"samples", false}, {"frames", true}});
   const Argument offsets = argument.field("offsets");
   const std::vector<double> positions = offsets.array<double>(std::nullopt, "B");
   const std::size_t batch = positions.size();
@@ -55,7 +57,7 @@ Rows to_rows(const Argument& argument) {
   for (std::size_t row = 0; row < batch; ++row) rows.offsets[row] = to_position(offsets, positions, row);
   const Argument lengths = argument.field("lengths");
   rows.lengths = widen(lengths.array<std::int32_t>(batch, "B"));
-  for (std::size_t row = 0; row < batch; ++row) check_at_least(lengths, rows.lengths, row, kMinSamples);
+  for (std::size_t row = 0; row < batch; ++row) check_at_least(lengths, rows.lengths, row, rows.frames ? 1 : kMinSamples);
   rows.keys = argument.field("keys").array<std::uint32_t>(batch, "B");
   return rows;
 }

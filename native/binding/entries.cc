@@ -44,7 +44,59 @@ Napi::Value open_store(const Napi::CallbackInfo& info) {
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   const ModelConfig config = to_model_config(Argument::of(info, 0, "config"));
   const auto seed = static_cast<std::uint64_t>(Argument::of(info, 1, "seed").integer(0));
-  return enqueue<Handle>(info, [config, seed](Engine& engine) { return engine.create_model(config, seed); }, from_handle);
+  const Argument base = Argument::of(info, 2, "base");
+  const Handle from = base.absent() ? 0 : base.handle();
+  return enqueue<Handle>(
+      info, [config, seed, from](Engine& engine) { return engine.create_model(config, seed, from); }, from_handle);
+}
+
+Napi::Value load_pretrained(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  std::vector<std::string> files = to_paths(Argument::of(info, 1, "files"));
+  return enqueue<std::vector<std::string>>(
+      info, [model, files = std::move(files)](Engine& engine) { return engine.load_pretrained(model, files); }, from_names);
+}
+
+Napi::Value append_features(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  const Handle store = Argument::of(info, 1, "store").handle();
+  const Argument rows_argument = Argument::of(info, 2, "rows");
+  Rows rows = to_rows(rows_argument);
+  if (rows.frames) rows_argument.field("unit").fail("'samples'");
+  std::string path = Argument::of(info, 3, "path").path();
+  const EncodeOptions options = to_encode_options(Argument::of(info, 4, "options"));
+  return enqueue<std::vector<std::int32_t>>(
+      info,
+      [model, store, rows = std::move(rows), path = std::move(path), options](Engine& engine) {
+        return engine.append_features(model, store, rows, path, options.precision);
+      },
+      from_counts);
+}
+
+Napi::Value open_features(const Napi::CallbackInfo& info) {
+  std::string path = Argument::of(info, 0, "path").path();
+  const std::int64_t frames = Argument::of(info, 1, "frames").integer(1);
+  const std::int64_t width = Argument::of(info, 2, "width").integer(1, 1 << 16);
+  return enqueue<Handle>(
+      info, [path = std::move(path), frames, width](Engine& engine) { return engine.open_features(path, frames, width); },
+      from_handle);
+}
+
+Napi::Value create_encoder(const Napi::CallbackInfo& info) {
+  const EncoderConfig config = to_encoder_config(Argument::of(info, 0, "config"));
+  std::vector<std::string> files = to_paths(Argument::of(info, 1, "files"));
+  return enqueue<Handle>(
+      info, [config, files = std::move(files)](Engine& engine) { return engine.create_encoder(config, files); }, from_handle);
+}
+
+Napi::Value encode(const Napi::CallbackInfo& info) {
+  const Handle encoder = Argument::of(info, 0, "encoder").handle();
+  std::vector<std::vector<float>> samples = to_samples(Argument::of(info, 1, "samples"));
+  const EncodeOptions options = to_encode_options(Argument::of(info, 2, "options"));
+  return enqueue<EncodeResult>(
+      info,
+      [encoder, samples = std::move(samples), options](Engine& engine) { return engine.encode(encoder, samples, options); },
+      from_encode_result);
 }
 
 Napi::Value model_info(const Napi::CallbackInfo& info) {

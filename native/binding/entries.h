@@ -6,7 +6,7 @@
 namespace ser::binding {
 
 // Number of the contract in bindings.d.ts; raise it with every change that an older caller would trip over.
-inline constexpr int kApi = 1;
+inline constexpr int kApi = 2;
 
 Napi::Value build_info_entry(const Napi::CallbackInfo& info);
 Napi::Value start(const Napi::CallbackInfo& info);
@@ -17,6 +17,11 @@ Napi::Value self_test(const Napi::CallbackInfo& info);
 
 Napi::Value open_store(const Napi::CallbackInfo& info);
 Napi::Value create_model(const Napi::CallbackInfo& info);
+Napi::Value load_pretrained(const Napi::CallbackInfo& info);
+Napi::Value append_features(const Napi::CallbackInfo& info);
+Napi::Value open_features(const Napi::CallbackInfo& info);
+Napi::Value create_encoder(const Napi::CallbackInfo& info);
+Napi::Value encode(const Napi::CallbackInfo& info);
 Napi::Value model_info(const Napi::CallbackInfo& info);
 Napi::Value save_model(const Napi::CallbackInfo& info);
 Napi::Value load_model(const Napi::CallbackInfo& info);

@@ -83,6 +83,27 @@ Napi::Value from_forward_result(Napi::Env env, const ForwardResult& forward) {
   return result;
 }
 
+Napi::Value from_names(Napi::Env env, const std::vector<std::string>& names) {
+  Napi::Array result = Napi::Array::New(env, names.size());
+  for (std::uint32_t index = 0; index < names.size(); ++index) result.Set(index, names[index]);
+  return result;
+}
+
+Napi::Value from_counts(Napi::Env env, const std::vector<std::int32_t>& counts) { return array(env, counts); }
+
+Napi::Value from_encode_result(Napi::Env env, const EncodeResult& encoded) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("width", static_cast<double>(encoded.width));
+  result.Set("frames", array(env, encoded.frames));
+  result.Set("last", array(env, encoded.last));
+  if (!encoded.hidden.empty()) {
+    Napi::Array hidden = Napi::Array::New(env, encoded.hidden.size());
+    for (std::uint32_t index = 0; index < encoded.hidden.size(); ++index) hidden.Set(index, array(env, encoded.hidden[index]));
+    result.Set("hidden", hidden);
+  }
+  return result;
+}
+
 Napi::Value from_mix_samples_result(Napi::Env env, const MixSamplesResult& mixed) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("samples", array(env, mixed.samples));

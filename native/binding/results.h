@@ -16,6 +16,9 @@ Napi::Value from_build_info(Napi::Env env, const BuildInfo& info, int api);
 Napi::Value from_model_info(Napi::Env env, const ModelInfo& info);
 Napi::Value from_step_result(Napi::Env env, const StepResult& result);
 Napi::Value from_forward_result(Napi::Env env, const ForwardResult& result);
+Napi::Value from_names(Napi::Env env, const std::vector<std::string>& names);
+Napi::Value from_counts(Napi::Env env, const std::vector<std::int32_t>& counts);
+Napi::Value from_encode_result(Napi::Env env, const EncodeResult& result);
 Napi::Value from_mix_samples_result(Napi::Env env, const MixSamplesResult& result);
 template <typename T>
 Napi::Value from_frame_attention_result(Napi::Env env, const FrameAttentionResult<T>& result);

@@ -7,51 +7,12 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/vector_clones.h"
-
-#pragma GCC diagnostic ignored "-Wpsabi"
+#include "encoder/vector_math.h"
 
 namespace ser {
 namespace {
 
-constexpr int kLanes = 16;
 constexpr int kRows = 4;
-using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
-using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-
-SER_ALWAYS_INLINE Vec load(const float* at) {
-  Vec v;
-  std::memcpy(&v, at, sizeof v);
-  return v;
-}
-SER_ALWAYS_INLINE void store(float* at, const Vec& v) { std::memcpy(at, &v, sizeof v); }
-SER_ALWAYS_INLINE Vec splat(float x) { return Vec{} + x; }
-
-// exp for x <= 0, relative error about 2e-7; 0 under -87, where float would turn denormal.
-SER_ALWAYS_INLINE Vec exp_of(const Vec& input) {
-  const Vec x = input < -87.0f ? splat(-87.0f) : input;
-  const Vec shifted = x * 1.44269504f + 12582912.0f;  // rounds to the nearest integer in the low mantissa bits
-  const Vec n = shifted - 12582912.0f;
-  const Vec r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vec p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const IntVec exponent = (__builtin_convertvector(n, IntVec) + 127) << 23;
-  Vec power;
-  std::memcpy(&power, &exponent, sizeof power);
-  const Vec result = p * power;
-  return input < -87.0f ? Vec{} : result;
-}
-
-SER_ALWAYS_INLINE float sum_of(const Vec& v) {
-  float total = 0;
-  for (int i = 0; i < kLanes; ++i) total += v[i];
-  return total;
-}
 
 std::int64_t rounded(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
@@ -105,16 +66,43 @@ SER_ALWAYS_INLINE void product(const float* rows, const float* columns, std::int
   }
 }
 
+// Weights decided by one block of draws a lane: 16 lanes x 4 words x 2 halves.
+constexpr std::int64_t kKeepGroup = kPhiloxLanes * 8;
+
+SER_ALWAYS_INLINE void draw_keep(const AttentionExtras& extras, std::int64_t row, std::int64_t frames, float* factor) {
+  std::uint32_t words[4][kPhiloxLanes];
+  // A head's rows are told apart by one counter word: 2^24 rows are 93 hours at 50 frames a second.
+  const std::uint32_t place = (extras.head << 24) | static_cast<std::uint32_t>(row);
+  for (std::int64_t j = 0; j < frames; j += kKeepGroup) {
+    philox_lanes(static_cast<std::uint32_t>(j / 8), place, extras.utterance, extras.step, extras.key, words);
+    for (int w = 0; w < 4; ++w) {
+      for (int i = 0; i < kPhiloxLanes; ++i) {
+        factor[j + 2 * w * kPhiloxLanes + i] = (words[w][i] & 0xffffu) >= extras.drop_threshold ? extras.keep_scale : 0.0f;
+        factor[j + (2 * w + 1) * kPhiloxLanes + i] = (words[w][i] >> 16) >= extras.drop_threshold ? extras.keep_scale : 0.0f;
+      }
+    }
+  }
+}
+
+// Adds the bias of row i to its scores.
+SER_ALWAYS_INLINE void add_bias(const AttentionExtras& extras, std::int64_t i, std::int64_t frames, float* row) {
+  const float gate = extras.gate[i * extras.gate_stride];
+  const float* table = extras.table - i;
+  for (std::int64_t j = 0; j < frames; ++j) row[j] += gate * table[j];
+}
+
 template <int NV>
-SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qkv, float* out, float* log_sum,
-                                    AttentionScratch& scratch) {
+SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const AttentionExtras& extras, const float* qkv, float* out,
+                                    float* log_sum, AttentionScratch& scratch) {
   const std::int64_t frames = shape.frames, head = shape.head_width, stride = 3 * shape.width;
   const std::int64_t padded = rounded(frames, kLanes), wide = NV * kLanes;
-  scratch.memory.resize(static_cast<std::size_t>(2 * rounded(frames, kRows) * wide + head * padded + kRows * padded));
+  scratch.memory.resize(static_cast<std::size_t>(2 * rounded(frames, kRows) * wide + head * padded + kRows * padded) +
+                        static_cast<std::size_t>(rounded(frames, kKeepGroup)));
   float* q = scratch.memory.data();
   float* v = q + rounded(frames, kRows) * wide;
   float* k = v + rounded(frames, kRows) * wide;
   float* tile = k + head * padded;
+  float* keep = tile + kRows * padded;
   copy_rows<NV>(qkv, stride, frames, head, 1.0f / std::sqrt(static_cast<float>(head)), q);
   copy_columns(qkv + shape.width, stride, frames, padded, head, k);
   copy_rows<NV>(qkv + 2 * shape.width, stride, frames, head, 1.0f, v);
@@ -124,6 +112,7 @@ SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qk
     float total[kRows];
     for (int r = 0; r < kRows; ++r) {
       float* row = tile + r * padded;
+      if (extras.table != nullptr && i + r < frames) add_bias(extras, i + r, frames, row);
       for (std::int64_t j = frames; j < padded; ++j) row[j] = -1e30f;
       Vec most = load(row);
       for (std::int64_t j = kLanes; j < padded; j += kLanes) {
@@ -140,6 +129,10 @@ SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qk
       }
       total[r] = sum_of(sum);
       if (i + r < frames) log_sum[i + r] = peak + std::log(total[r]);
+      if (extras.drop_threshold != 0) {
+        draw_keep(extras, i + r, frames, keep);
+        for (std::int64_t j = 0; j < frames; ++j) row[j] *= keep[j];
+      }
     }
     Vec o[kRows][NV] = {};
     for (std::int64_t j = 0; j < frames; ++j) {
@@ -157,11 +150,13 @@ SER_ALWAYS_INLINE void forward_body(const AttentionShape& shape, const float* qk
 }
 
 template <int NV>
-SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sum,
-                                     const float* d_out, float* d_qkv, AttentionScratch& scratch) {
+SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const AttentionExtras& extras, const float* qkv,
+                                     const float* out, const float* log_sum, const float* d_out, float* d_qkv,
+                                     const AttentionExtrasGradient& d_extras, AttentionScratch& scratch) {
   const std::int64_t frames = shape.frames, head = shape.head_width, stride = 3 * shape.width;
   const std::int64_t padded = rounded(frames, kLanes), wide = NV * kLanes, rows = rounded(frames, kRows);
-  scratch.memory.resize(static_cast<std::size_t>(5 * rows * wide + 2 * head * padded + 2 * kRows * padded));
+  scratch.memory.resize(static_cast<std::size_t>(5 * rows * wide + 2 * head * padded + 2 * kRows * padded) +
+                        static_cast<std::size_t>(rounded(frames, kKeepGroup)));
   float* q = scratch.memory.data();
   float* k = q + rows * wide;
   float* g = k + rows * wide;  // gradient of the output
@@ -171,6 +166,7 @@ SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const float* q
   float* vt = kt + head * padded;
   float* p = vt + head * padded;
   float* ds = p + kRows * padded;
+  float* keep = ds + kRows * padded;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head));
   copy_rows<NV>(qkv, stride, frames, head, scale, q);
   copy_rows<NV>(qkv + shape.width, stride, frames, head, 1.0f, k);
@@ -193,11 +189,37 @@ SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const float* q
       float delta = 0;
       for (std::int64_t d = 0; d < head; ++d) delta += g[(i + r) * wide + d] * out[(i + r) * shape.width + d];
       const float norm = log_sum[i + r];
+      if (extras.table != nullptr) add_bias(extras, i + r, frames, prob);
+      if (extras.drop_threshold != 0) {
+        draw_keep(extras, i + r, frames, keep);
+        for (std::int64_t j = 0; j < frames; ++j) slope[j] *= keep[j];
+      }
       for (std::int64_t j = 0; j < padded; j += kLanes) {
         const Vec x = load(prob + j) - norm;
         const Vec e = exp_of(x > 0.0f ? Vec{} : x);
         store(prob + j, e);
         store(slope + j, e * (load(slope + j) - delta));
+      }
+      if (extras.drop_threshold != 0) {
+        for (std::int64_t j = 0; j < frames; ++j) prob[j] *= keep[j];
+      }
+      if (d_extras.table != nullptr) {
+        const float gate = extras.gate[(i + r) * extras.gate_stride];
+        const float* table = extras.table - (i + r);
+        float* d_table = d_extras.table - (i + r);
+        Vec sum = {};
+        std::int64_t j = 0;
+        for (; j + kLanes <= frames; j += kLanes) {
+          const Vec s = load(slope + j);
+          sum += s * load(table + j);
+          store(d_table + j, load(d_table + j) + s * gate);
+        }
+        float d_gate = sum_of(sum);
+        for (; j < frames; ++j) {
+          d_gate += slope[j] * table[j];
+          d_table[j] += slope[j] * gate;
+        }
+        d_extras.gate[(i + r) * extras.gate_stride] += d_gate;
       }
     }
     Vec dq[kRows][NV] = {};
@@ -235,14 +257,15 @@ SER_ALWAYS_INLINE void backward_body(const AttentionShape& shape, const float* q
   }
 }
 
-#define SER_STAMP(NV)                                                                                                     \
-  SER_VECTOR_CLONES void forward_##NV(const AttentionShape& s, const float* qkv, float* out, float* log_sum,              \
-                                      AttentionScratch& scratch) {                                                        \
-    forward_body<NV>(s, qkv, out, log_sum, scratch);                                                                      \
-  }                                                                                                                       \
-  SER_VECTOR_CLONES void backward_##NV(const AttentionShape& s, const float* qkv, const float* out, const float* log_sum, \
-                                       const float* d_out, float* d_qkv, AttentionScratch& scratch) {                     \
-    backward_body<NV>(s, qkv, out, log_sum, d_out, d_qkv, scratch);                                                       \
+#define SER_STAMP(NV)                                                                                                         \
+  SER_VECTOR_CLONES void forward_##NV(const AttentionShape& s, const AttentionExtras& x, const float* qkv, float* out,        \
+                                      float* log_sum, AttentionScratch& scratch) {                                            \
+    forward_body<NV>(s, x, qkv, out, log_sum, scratch);                                                                       \
+  }                                                                                                                           \
+  SER_VECTOR_CLONES void backward_##NV(const AttentionShape& s, const AttentionExtras& x, const float* qkv, const float* out, \
+                                       const float* log_sum, const float* d_out, float* d_qkv,                                \
+                                       const AttentionExtrasGradient& d_extras, AttentionScratch& scratch) {                  \
+    backward_body<NV>(s, x, qkv, out, log_sum, d_out, d_qkv, d_extras, scratch);                                              \
   }
 SER_STAMP(1)
 SER_STAMP(2)
@@ -252,30 +275,36 @@ SER_STAMP(4)
 
 }  // namespace
 
-void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* log_sum, AttentionScratch& scratch) {
+void attention_keep(const AttentionExtras& extras, std::int64_t row, std::int64_t frames, float* factor) {
+  draw_keep(extras, row, frames, factor);
+}
+
+void attention_forward(const AttentionShape& shape, const AttentionExtras& extras, const float* qkv, float* out, float* log_sum,
+                       AttentionScratch& scratch) {
   switch ((shape.head_width + kLanes - 1) / kLanes) {
     case 1:
-      return forward_1(shape, qkv, out, log_sum, scratch);
+      return forward_1(shape, extras, qkv, out, log_sum, scratch);
     case 2:
-      return forward_2(shape, qkv, out, log_sum, scratch);
+      return forward_2(shape, extras, qkv, out, log_sum, scratch);
     case 3:
-      return forward_3(shape, qkv, out, log_sum, scratch);
+      return forward_3(shape, extras, qkv, out, log_sum, scratch);
     default:
-      return forward_4(shape, qkv, out, log_sum, scratch);
+      return forward_4(shape, extras, qkv, out, log_sum, scratch);
   }
 }
 
-void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sum,
-                        const float* d_out, float* d_qkv, AttentionScratch& scratch) {
+void attention_backward(const AttentionShape& shape, const AttentionExtras& extras, const float* qkv, const float* out,
+                        const float* log_sum, const float* d_out, float* d_qkv, const AttentionExtrasGradient& d_extras,
+                        AttentionScratch& scratch) {
   switch ((shape.head_width + kLanes - 1) / kLanes) {
     case 1:
-      return backward_1(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+      return backward_1(shape, extras, qkv, out, log_sum, d_out, d_qkv, d_extras, scratch);
     case 2:
-      return backward_2(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+      return backward_2(shape, extras, qkv, out, log_sum, d_out, d_qkv, d_extras, scratch);
     case 3:
-      return backward_3(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+      return backward_3(shape, extras, qkv, out, log_sum, d_out, d_qkv, d_extras, scratch);
     default:
-      return backward_4(shape, qkv, out, log_sum, d_out, d_qkv, scratch);
+      return backward_4(shape, extras, qkv, out, log_sum, d_out, d_qkv, d_extras, scratch);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
@@ -18,6 +19,7 @@
 #include "engine/philox.h"
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
+#include "train/feature_store.h"
 #include "train/trainer.h"
 
 namespace ser {
@@ -56,6 +58,12 @@ std::vector<T> to_vector(const at::Tensor& tensor) {
   return {flat.const_data_ptr<T>(), flat.const_data_ptr<T>() + flat.numel()};
 }
 
+std::vector<std::int32_t> frame_counts(const Segments& segments) {
+  std::vector<std::int32_t> counts;
+  for (std::int64_t b = 0; b < segments.count(); ++b) counts.push_back(static_cast<std::int32_t>(segments.length(b)));
+  return counts;
+}
+
 class TorchEngine final : public Engine {
  public:
   TorchEngine(const StartOptions& options, const std::atomic<bool>& cancelled) : cancelled_(cancelled), device_(at::kCPU) {
@@ -73,8 +81,14 @@ class TorchEngine final : public Engine {
     return objects_.add(std::make_shared<SampleStore>(path, samples));
   }
 
-  Handle create_model(const ModelConfig& config, std::uint64_t seed) override {
-    return objects_.add(std::make_shared<Model>(config, seed, device_));
+  Handle create_model(const ModelConfig& config, std::uint64_t seed, Handle base) override {
+    const auto made = std::make_shared<Model>(config, seed, device_);
+    if (base != 0) made->take_weights(*model(base));
+    return objects_.add(made);
+  }
+
+  std::vector<std::string> load_pretrained(Handle handle, const std::vector<std::string>& files) override {
+    return model(handle)->load_pretrained(files);
   }
 
   ModelInfo model_info(Handle handle) override {
@@ -87,19 +101,17 @@ class TorchEngine final : public Engine {
   }
 
   void save_model(Handle handle, const std::string& path, const Metadata& metadata) override {
-    write_safetensors(path, model(handle)->parameters().named(), metadata);
+    write_safetensors(path, model(handle)->checkpoint_tensors(), metadata);
   }
 
-  void load_model(Handle handle, const std::string& path) override {
-    const auto owner = model(handle);
-    copy_tensors(path, read_safetensors(path), owner->parameters().named());
-  }
+  void load_model(Handle handle, const std::string& path) override { model(handle)->load_checkpoint(path); }
 
   Handle create_trainer(Handle handle, const TrainerConfig& config) override {
     return objects_.add(std::make_shared<Trainer>(model(handle), config));
   }
 
   StepResult train_step(Handle handle, Handle store_handle, const StepRequest& request) override {
+    if (request.rows.frames) return trainer(handle)->step(*features(store_handle), request, cancelled_);
     return trainer(handle)->step(store(store_handle)->view(), request, cancelled_);
   }
 
@@ -111,30 +123,37 @@ class TorchEngine final : public Engine {
 
   ForwardResult forward_rows(Handle handle, Handle store_handle, const Rows& rows, const ForwardOptions& options) override {
     const auto owner = model(handle);
+    if (rows.frames) return forward(*owner, features(store_handle)->gather(rows, device_), options);
     return forward(*owner, make_waves(store(store_handle)->view(), rows, device_), options);
   }
 
   ForwardResult forward_samples(Handle handle, const std::vector<std::vector<float>>& samples,
                                 const ForwardOptions& options) override {
-    if (samples.empty()) throw Error("E_ARGUMENT", "samples must hold at least one utterance");
-    std::vector<float> packed;
-    Waves waves;
-    for (std::size_t b = 0; b < samples.size(); ++b) {
-      if (samples[b].size() < 400) {
-        throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must have at least 400 samples (25 ms at 16 kHz), got " +
-                                      std::to_string(samples[b].size()));
-      }
-      for (const float value : samples[b]) {
-        if (!std::isfinite(value))
-          throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must be finite; it has NaN or infinity");
-      }
-      packed.insert(packed.end(), samples[b].begin(), samples[b].end());
-      waves.lengths.push_back(static_cast<std::int64_t>(samples[b].size()));
-      waves.keys.push_back(0);
-    }
-    waves.samples = at::tensor(packed).to(device_);
-    return forward(*model(handle), waves, options);
+    return forward(*model(handle), pack(samples), options);
   }
+
+  std::vector<std::int32_t> append_features(Handle handle, Handle store_handle, const Rows& rows, const std::string& path,
+                                            Precision precision) override {
+    const auto owner = model(handle);
+    const Waves waves = make_waves(store(store_handle)->view(), rows, device_);
+    check_cancelled();
+    at::NoGradGuard no_grad;
+    PrecisionScope scope(precision, device_.type());
+    const Frames frames = owner->encode(waves, EncodeContext());
+    check_cancelled();
+    append_frames(path, frames.values);
+    return frame_counts(*frames.segments);
+  }
+
+  Handle open_features(const std::string& path, std::int64_t frames, std::int64_t width) override {
+    return objects_.add(std::make_shared<FeatureStore>(path, frames, width));
+  }
+
+  Handle create_encoder(const EncoderConfig& config, const std::vector<std::string>& files) override {
+    return objects_.add(std::make_shared<LoneEncoder>(config, files, device_));
+  }
+
+  EncodeResult encode(Handle handle, const std::vector<std::vector<float>>& samples, const EncodeOptions& options) override;
 
   void release(Handle handle) override {
     objects_.release(handle);
@@ -152,13 +171,17 @@ class TorchEngine final : public Engine {
  private:
   std::shared_ptr<Model> model(Handle handle) const { return objects_.get<Model>(handle, "model"); }
   std::shared_ptr<Trainer> trainer(Handle handle) const { return objects_.get<Trainer>(handle, "trainer"); }
+  std::shared_ptr<FeatureStore> features(Handle handle) const { return objects_.get<FeatureStore>(handle, "feature store"); }
   std::shared_ptr<SampleStore> store(Handle handle) const { return objects_.get<SampleStore>(handle, "store"); }
 
   void check_cancelled() const {
     if (cancelled_.load(std::memory_order_relaxed)) throw Error("E_CANCELLED", "cancelled");
   }
 
-  ForwardResult forward(const Model& owner, const Waves& waves, const ForwardOptions& options) const;
+  Waves pack(const std::vector<std::vector<float>>& samples) const;
+  // `Input` is Waves or Frames.
+  template <typename Input>
+  ForwardResult forward(const Model& owner, const Input& input, const ForwardOptions& options) const;
   template <typename T>
   FrameAttentionResult<T> attend(const FrameAttentionRequest<T>& request);
   template <typename T>
@@ -166,14 +189,52 @@ class TorchEngine final : public Engine {
 
   const std::atomic<bool>& cancelled_;
   at::Device device_;
-  HandleTable<SampleStore, Model, Trainer> objects_;
+  HandleTable<SampleStore, Model, Trainer, LoneEncoder, FeatureStore> objects_;
 };
 
-ForwardResult TorchEngine::forward(const Model& owner, const Waves& waves, const ForwardOptions& options) const {
+Waves TorchEngine::pack(const std::vector<std::vector<float>>& samples) const {
+  if (samples.empty()) throw Error("E_ARGUMENT", "samples must hold at least one utterance");
+  std::vector<float> packed;
+  Waves waves;
+  for (std::size_t b = 0; b < samples.size(); ++b) {
+    if (samples[b].size() < 400) {
+      throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must have at least 400 samples (25 ms at 16 kHz), got " +
+                                    std::to_string(samples[b].size()));
+    }
+    for (const float value : samples[b]) {
+      if (!std::isfinite(value))
+        throw Error("E_ARGUMENT", "samples[" + std::to_string(b) + "] must be finite; it has NaN or infinity");
+    }
+    packed.insert(packed.end(), samples[b].begin(), samples[b].end());
+    waves.lengths.push_back(static_cast<std::int64_t>(samples[b].size()));
+    waves.keys.push_back(0);
+  }
+  waves.samples = at::tensor(packed).to(device_);
+  return waves;
+}
+
+EncodeResult TorchEngine::encode(Handle handle, const std::vector<std::vector<float>>& samples, const EncodeOptions& options) {
+  const auto encoder = objects_.get<LoneEncoder>(handle, "encoder");
+  const Waves waves = pack(samples);
+  check_cancelled();
+  at::InferenceMode inference;
+  PrecisionScope precision(options.precision, device_.type());
+  const HiddenStates out = encoder->forward(waves, options.hidden_states);
+  EncodeResult result;
+  result.width = encoder->width();
+  result.frames = frame_counts(*out.segments);
+  result.last = to_vector<float>(out.last.to(at::kFloat));
+  for (const at::Tensor& state : out.states) result.hidden.push_back(to_vector<float>(state.to(at::kFloat)));
+  check_cancelled();
+  return result;
+}
+
+template <typename Input>
+ForwardResult TorchEngine::forward(const Model& owner, const Input& input, const ForwardOptions& options) const {
   check_cancelled();
   at::NoGradGuard no_grad;
   PrecisionScope precision(options.precision, device_.type());
-  const ModelOutput out = owner.forward(waves, EncodeContext(), /*contrast=*/false);
+  const ModelOutput out = owner.forward(input, EncodeContext(), /*contrast=*/false);
   ForwardResult result;
   result.logits = to_vector<float>(out.logits);
   if (options.embedding) result.embedding = to_vector<float>(out.embedding);
@@ -181,8 +242,7 @@ ForwardResult TorchEngine::forward(const Model& owner, const Waves& waves, const
     if (!out.weights.defined()) throw Error("E_ARGUMENT", "max pooling has no pooling weights; ask for them with flam or mean");
     result.weights = to_vector<float>(out.weights.to(at::kFloat));
   }
-  for (std::int64_t b = 0; b < out.segments->count(); ++b)
-    result.frames.push_back(static_cast<std::int32_t>(out.segments->length(b)));
+  result.frames = frame_counts(*out.segments);
   check_cancelled();
   return result;
 }

@@ -67,9 +67,69 @@ struct MelEncoderConfig {
   double dropout = 0.1;
 };
 
-struct ModelConfig {
-  std::int64_t classes = 0;
+enum class EncoderKind { mel, whisper, ssl };
+
+// Whisper's encoder: log-mel, two convolutions, pre-norm transformer layers.
+struct WhisperEncoderConfig {
+  std::int64_t bands = 80;
+  std::int64_t width = 384;
+  std::int64_t layers = 4;
+  std::int64_t heads = 6;
+  std::int64_t feed_forward = 1536;
+  std::int64_t positions = 1500;
+  bool window30 = false;  // pad to 30 s as transformers does, instead of each utterance at its own length
+  double dropout = 0, attention_dropout = 0, activation_dropout = 0, layer_drop = 0;
+};
+
+enum class SslFamily { wav2vec2, hubert, wavlm };
+
+struct SpecAugmentConfig {
+  double time_prob = 0, feature_prob = 0;
+  std::int64_t time_length = 10, time_min = 2, feature_length = 10, feature_min = 0;
+};
+
+// wav2vec2, HuBERT and WavLM; fields as in config.json.
+struct SslEncoderConfig {
+  SslFamily family = SslFamily::wavlm;
+  std::vector<std::int64_t> conv_channels, conv_kernels, conv_strides;
+  bool conv_bias = false;
+  bool group_norm = true;    // feat_extract_norm: group (first layer only) or layer (every layer)
+  bool project_norm = true;  // feat_proj_layer_norm
+  std::int64_t width = 768;
+  std::int64_t layers = 12;
+  std::int64_t heads = 12;
+  std::int64_t feed_forward = 3072;
+  bool pre_norm = false;  // do_stable_layer_norm
+  double norm_epsilon = 1e-5;
+  std::int64_t position_kernel = 128, position_groups = 16;
+  std::int64_t buckets = 320, max_distance = 800;  // WavLM's relative position bias
+  bool normalize = false;                          // of the waveform, as preprocessor_config.json says
+  double hidden_dropout = 0, attention_dropout = 0, activation_dropout = 0, projection_dropout = 0, layer_drop = 0;
+  SpecAugmentConfig spec_augment;
+};
+
+// What of a pretrained encoder is trained, and how its frames are taken.
+struct AdaptConfig {
+  std::int64_t trainable_layers = 0;  // the last so many layers; all of them and what lies before them: -1
+  bool train_extractor = false;       // convolutions before the projection as well, where trainable_layers is -1
+  double layer_decay = 1;             // learning rate of a layer = this times that of the layer above
+  bool layer_sum = false;             // learned sum over all hidden states instead of the last layer
+  std::int64_t lora_rank = 0;         // adapters on q, k, v and out of every layer; 0 = none
+  double lora_alpha = 16, lora_dropout = 0;
+  bool checkpoint_activations = false;  // recompute a layer in the backward pass instead of keeping its activations
+};
+
+// `kind` says which of the others counts; `adapt` is for pretrained kinds.
+struct EncoderConfig {
+  EncoderKind kind = EncoderKind::mel;
   MelEncoderConfig mel;
+  WhisperEncoderConfig whisper;
+  SslEncoderConfig ssl;
+  AdaptConfig adapt;
+};
+
+struct ModelConfig : EncoderConfig {
+  std::int64_t classes = 0;
   Pooling pooling = Pooling::flam;
   std::int64_t pooling_heads = 16;
   std::int64_t embedding = 64;
@@ -104,9 +164,11 @@ struct TrainerConfig {
   double average_decay = 0;
   std::uint64_t seed = 0;
   Precision precision = Precision::fp32;
+  std::int64_t accumulate = 1;  // parts that a batch is computed in, one after the other
 };
 
 struct Rows {
+  bool frames = false;  // offsets and lengths count frames of a feature store instead of samples
   std::vector<std::int64_t> offsets;
   std::vector<std::int64_t> lengths;
   std::vector<std::uint32_t> keys;
@@ -156,6 +218,18 @@ struct ForwardOptions {
 struct ForwardResult {
   std::vector<float> logits, embedding, weights;
   std::vector<std::int32_t> frames;
+};
+
+struct EncodeOptions {
+  bool hidden_states = false;
+  Precision precision = Precision::fp32;
+};
+
+struct EncodeResult {
+  std::int64_t width = 0;
+  std::vector<std::int32_t> frames;
+  std::vector<float> last;                 // sum(frames) x D
+  std::vector<std::vector<float>> hidden;  // N + 1 of the same shape, when asked for
 };
 
 struct MixSamplesRequest {
@@ -211,7 +285,10 @@ class Engine {
   virtual double self_test() = 0;
   virtual Handle open_store(const std::string& path, std::int64_t samples) = 0;
 
-  virtual Handle create_model(const ModelConfig& config, std::uint64_t seed) = 0;
+  // With `base` (0 = none), a model of the same shape, weights are the base's: trained ones copied, frozen ones shared.
+  virtual Handle create_model(const ModelConfig& config, std::uint64_t seed, Handle base) = 0;
+  // Fills a pretrained encoder from a checkpoint's files; returns what of the checkpoint was left unused, by prefix.
+  virtual std::vector<std::string> load_pretrained(Handle model, const std::vector<std::string>& files) = 0;
   virtual ModelInfo model_info(Handle model) = 0;
   virtual void save_model(Handle model, const std::string& path, const Metadata& metadata) = 0;
   virtual void load_model(Handle model, const std::string& path) = 0;
@@ -225,6 +302,15 @@ class Engine {
   virtual ForwardResult forward_rows(Handle model, Handle store, const Rows& rows, const ForwardOptions& options) = 0;
   virtual ForwardResult forward_samples(Handle model, const std::vector<std::vector<float>>& samples,
                                         const ForwardOptions& options) = 0;
+  // Frames of a model's encoder, as in inference, behind what the file holds; returns the frames of each row.
+  virtual std::vector<std::int32_t> append_features(Handle model, Handle store, const Rows& rows, const std::string& path,
+                                                    Precision precision) = 0;
+  virtual Handle open_features(const std::string& path, std::int64_t frames, std::int64_t width) = 0;
+
+  // An encoder alone, frozen, for inference.
+  virtual Handle create_encoder(const EncoderConfig& config, const std::vector<std::string>& files) = 0;
+  virtual EncodeResult encode(Handle encoder, const std::vector<std::vector<float>>& samples, const EncodeOptions& options) = 0;
+
   virtual void release(Handle handle) = 0;
 
   virtual MixSamplesResult mix_samples(const MixSamplesRequest& request) = 0;

@@ -6,8 +6,24 @@
 #include <ATen/ops/zeros.h>
 
 #include "encoder/segment_ops.h"
+#include "weights/checkpoint.h"
 
 namespace ser {
+namespace {
+
+std::unique_ptr<PretrainedEncoder> make_pretrained(const EncoderConfig& config, ParameterSet& parameters,
+                                                   Initializer& initializer) {
+  return config.kind == EncoderKind::whisper ? make_whisper_encoder(config.whisper, config.adapt, parameters, initializer)
+                                             : make_ssl_encoder(config.ssl, config.adapt, parameters, initializer);
+}
+
+std::vector<std::string> fill(const PretrainedEncoder& encoder, const std::vector<std::string>& files) {
+  static const std::vector<std::string> kPrefixes{"wavlm.", "hubert.", "wav2vec2.", "model.", ""};
+  at::NoGradGuard no_grad;
+  return fill_targets(Checkpoint::open(files), encoder.checkpoint_targets(), encoder.ignored_tensors(), kPrefixes);
+}
+
+}  // namespace
 
 void check_config(const ModelConfig& config) {
   const auto fail = [](const std::string& what) { throw Error("E_ARGUMENT", "model: " + what); };
@@ -20,7 +36,14 @@ void check_config(const ModelConfig& config) {
 Model::Model(const ModelConfig& config, std::uint64_t seed, at::Device device) : config_(config), device_(device) {
   check_config(config);
   Initializer initializer(seed);
-  encoder_ = make_mel_encoder(config.mel, parameters_, initializer);
+  if (config.kind == EncoderKind::mel) {
+    encoder_ = make_mel_encoder(config.mel, parameters_, initializer);
+  } else {
+    auto pretrained = make_pretrained(config, parameters_, initializer);
+    pretrained_ = pretrained.get();
+    encoder_ = std::move(pretrained);
+    ready_ = false;
+  }
   const std::int64_t width = encoder_->width();
   const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in, at::Tensor& weight, at::Tensor& bias) {
     weight = parameters_.add(name + ".weight", initializer.uniform({out, in}, in), true);
@@ -42,10 +65,68 @@ Model::Model(const ModelConfig& config, std::uint64_t seed, at::Device device) :
   parameters_.flatten(device);
 }
 
+std::vector<std::string> Model::load_pretrained(const std::vector<std::string>& files) {
+  if (pretrained_ == nullptr) throw Error("E_ARGUMENT", "model: only a pretrained encoder takes a checkpoint's weights");
+  std::vector<std::string> unused = fill(*pretrained_, files);
+  ready_ = true;
+  return unused;
+}
+
+void Model::take_weights(const Model& base) {
+  const auto& from = base.parameters_.all();
+  const auto& to = parameters_.all();
+  bool same = from.size() == to.size();
+  for (std::size_t i = 0; same && i < to.size(); ++i) {
+    same = from[i].name == to[i].name && from[i].tensor.sizes() == to[i].tensor.sizes() &&
+           from[i].placement.trained == to[i].placement.trained;
+  }
+  if (!same) throw Error("E_SHAPE", "a model can only take the weights of a model of the same configuration");
+  at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    at::Tensor tensor = to[i].tensor;
+    if (to[i].placement.trained) {
+      tensor.copy_(from[i].tensor);
+    } else {
+      tensor.set_data(from[i].tensor);
+    }
+  }
+  at::Tensor buffers = parameters_.buffers();
+  buffers.copy_(base.parameters_.buffers());
+  ready_ = base.ready_;
+}
+
+bool Model::whole_in_checkpoint() const {
+  return pretrained_ == nullptr || (config_.adapt.trainable_layers != 0 && config_.adapt.lora_rank == 0);
+}
+
+NamedTensors Model::checkpoint_tensors() const { return parameters_.named("", /*trained_only=*/!whole_in_checkpoint()); }
+
+void Model::load_checkpoint(const std::string& path) {
+  if (!whole_in_checkpoint() && !ready_) {
+    throw Error("E_ARGUMENT", "model: this checkpoint holds no encoder weights; load the pretrained encoder first");
+  }
+  copy_tensors(path, read_safetensors(path), checkpoint_tensors());
+  ready_ = true;
+}
+
 at::Tensor Model::embed(const at::Tensor& pooled) const { return at::linear(pooled, project_weight_, project_bias_); }
 
+Frames Model::encode(const Waves& waves, const EncodeContext& context) const {
+  if (!ready_) throw Error("E_ARGUMENT", "model: the pretrained encoder has no weights yet; load them first");
+  EncodeContext own = context;
+  if (encoder_frozen()) own.training = false;
+  return encoder_->forward(waves, own);
+}
+
 ModelOutput Model::forward(const Waves& waves, const EncodeContext& context, bool contrast) const {
-  const Frames frames = encoder_->forward(waves, context);
+  return forward(encode(waves, context), context, contrast);
+}
+
+ModelOutput Model::forward(const Frames& frames, const EncodeContext& context, bool contrast) const {
+  if (frames.values.size(1) != frame_width()) {
+    throw Error("E_SHAPE", "model: frames have width " + std::to_string(frames.values.size(1)) + ", the encoder gives " +
+                               std::to_string(frame_width()));
+  }
   const at::Tensor f = frames.values.to(at::kFloat);
   ModelOutput out;
   out.segments = frames.segments;
@@ -67,11 +148,21 @@ ModelOutput Model::forward(const Waves& waves, const EncodeContext& context, boo
     if (contrast) contrast_pooled = segment_max(segment_broadcast_mean(f, frames.segments), frames.segments);
   }
   const double p = context.training ? config_.head_dropout : 0.0;
-  const SegmentsPtr rows = make_segments(std::vector<std::int64_t>(waves.lengths.size(), 1), waves.keys);
+  const SegmentsPtr rows = make_segments(std::vector<std::int64_t>(frames.segments->keys.size(), 1), frames.segments->keys);
   out.embedding = embed(dropout(pooled, p, context.key(kHeadSite), rows)).to(at::kFloat);
   out.logits = at::linear(out.embedding, classify_weight_, classify_bias_).to(at::kFloat);
   if (contrast) out.contrast = embed(contrast_pooled).to(at::kFloat);
   return out;
+}
+
+LoneEncoder::LoneEncoder(const EncoderConfig& config, const std::vector<std::string>& files, at::Device device) {
+  if (config.kind == EncoderKind::mel) throw Error("E_ARGUMENT", "the mel encoder has no pretrained weights to load");
+  EncoderConfig frozen = config;
+  frozen.adapt = AdaptConfig();
+  Initializer initializer(0);
+  encoder_ = make_pretrained(frozen, parameters_, initializer);
+  parameters_.flatten(device);
+  fill(*encoder_, files);
 }
 
 PrecisionScope::PrecisionScope(Precision precision, at::DeviceType device)

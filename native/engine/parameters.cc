@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ser {
@@ -22,9 +23,9 @@ at::Tensor view_of(const at::Tensor& flat, std::int64_t start, const at::Tensor&
 
 }  // namespace
 
-at::Tensor ParameterSet::add(std::string name, at::Tensor initial, bool decay) {
-  initial.set_requires_grad(true);
-  parameters_.push_back({std::move(name), initial, decay});
+at::Tensor ParameterSet::add(std::string name, at::Tensor initial, bool decay, Placement placement) {
+  initial.set_requires_grad(placement.trained);
+  parameters_.push_back({std::move(name), initial, decay, placement});
   return initial;
 }
 
@@ -36,18 +37,29 @@ Buffer ParameterSet::add_buffer(std::string name, at::Tensor initial) {
 
 void ParameterSet::flatten(at::Device device) {
   starts_.assign(parameters_.size(), 0);
+  groups_.clear();
   std::int64_t at = 0;
-  for (const bool decay : {true, false}) {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (parameters_[i].decay != decay) continue;
+  for (std::size_t first = 0; first < parameters_.size(); ++first) {
+    const Parameter& head = parameters_[first];
+    const auto same = [&](const Parameter& other) {
+      return other.placement.trained && other.decay == head.decay && other.placement.rate == head.placement.rate;
+    };
+    if (!head.placement.trained || std::any_of(parameters_.begin(), parameters_.begin() + first, same)) continue;
+    const std::int64_t start = at;
+    for (std::size_t i = first; i < parameters_.size(); ++i) {
+      if (!same(parameters_[i])) continue;
       starts_[i] = at;
       at += aligned(parameters_[i].tensor.numel());
     }
-    if (decay) decayed_ = at;
+    groups_.push_back({start, at - start, head.decay, head.placement.rate});
   }
   flat_ = at::zeros({at}, at::TensorOptions(at::kFloat).device(device));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     at::Tensor& tensor = parameters_[i].tensor;
+    if (!parameters_[i].placement.trained) {
+      if (tensor.device() != device) tensor.set_data(tensor.to(device));
+      continue;
+    }
     at::Tensor view = view_of(flat_, starts_[i], tensor);
     view.copy_(tensor.detach());
     tensor.set_data(view);
@@ -67,9 +79,12 @@ void ParameterSet::flatten(at::Device device) {
   }
 }
 
-NamedTensors ParameterSet::named(const std::string& prefix) const {
+NamedTensors ParameterSet::named(const std::string& prefix, bool trained_only) const {
   NamedTensors out;
-  for (const Parameter& parameter : parameters_) out.emplace_back(prefix + parameter.name, parameter.tensor.detach());
+  for (const Parameter& parameter : parameters_) {
+    if (trained_only && !parameter.placement.trained) continue;
+    out.emplace_back(prefix + parameter.name, parameter.tensor.detach());
+  }
   for (const auto& [name, buffer] : named_buffers_) out.emplace_back(prefix + name, buffer.value);
   return out;
 }
@@ -87,6 +102,7 @@ NamedTensors ParameterSet::named_buffer_views(const at::Tensor& flat, const std:
 NamedTensors ParameterSet::named_views(const at::Tensor& flat, const std::string& prefix) const {
   NamedTensors out;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].placement.trained) continue;
     out.emplace_back(prefix + parameters_[i].name, view_of(flat, starts_[i], parameters_[i].tensor));
   }
   return out;
@@ -98,9 +114,16 @@ std::int64_t ParameterSet::count() const {
   return total;
 }
 
+std::int64_t ParameterSet::trained_count() const {
+  std::int64_t total = 0;
+  for (const Parameter& parameter : parameters_) total += parameter.placement.trained ? parameter.tensor.numel() : 0;
+  return total;
+}
+
 at::Tensor ParameterSet::attach_gradients() {
   at::Tensor gradient = at::zeros_like(flat_);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].placement.trained) continue;
     at::Tensor& tensor = parameters_[i].tensor;
     tensor.mutable_grad() = view_of(gradient, starts_[i], tensor);
   }

@@ -11,10 +11,24 @@
 
 namespace ser {
 
+// How training treats a parameter.
+struct Placement {
+  bool trained = true;
+  double rate = 1;  // factor on the learning rate
+};
+
 struct Parameter {
   std::string name;
   at::Tensor tensor;
   bool decay = false;  // weight decay applies: matrices and kernels, not biases, norms and score vectors
+  Placement placement;
+};
+
+// A run of flat() whose parameters share decay and learning rate.
+struct ParameterGroup {
+  std::int64_t start = 0, length = 0;
+  bool decay = false;
+  double rate = 1;
 };
 
 // A tensor that training moves without a gradient: running statistics. A forward pass in training leaves the next value in
@@ -25,18 +39,20 @@ struct Buffer {
 
 class ParameterSet {
  public:
-  // Registers a tensor with its initial values and returns the handle that modules keep.
-  at::Tensor add(std::string name, at::Tensor initial, bool decay);
+  // Registers a tensor with its initial values and returns the handle that modules keep. One that is not trained has no
+  // gradient, no moments and no place in flat().
+  at::Tensor add(std::string name, at::Tensor initial, bool decay, Placement placement = {});
 
   Buffer add_buffer(std::string name, at::Tensor initial);
 
-  // Moves all tensors into one flat float32 buffer on `device`, those with decay first; call once, after the last add.
+  // Moves all trained tensors into one flat float32 buffer on `device`, group by group, and the others there one by one; call
+  // once, after the last add. Handles stay valid, views taken before do not.
   void flatten(at::Device device);
 
   const std::vector<Parameter>& all() const { return parameters_; }
-  // Parameters and buffers: what a checkpoint of the model holds.
-  NamedTensors named(const std::string& prefix = "") const;
-  // Views of `flat` (as long as flat()) under the parameters' names and shapes: moments and averages go by these.
+  // Parameters and buffers: what a checkpoint of the model holds; only those that training changes with `trained_only`.
+  NamedTensors named(const std::string& prefix = "", bool trained_only = false) const;
+  // Views of `flat` (as long as flat()) under the trained parameters' names and shapes: moments and averages go by these.
   NamedTensors named_views(const at::Tensor& flat, const std::string& prefix) const;
 
   NamedTensors named_buffer_views(const at::Tensor& flat, const std::string& prefix) const;
@@ -44,9 +60,9 @@ class ParameterSet {
   const at::Tensor& flat() const { return flat_; }
   const at::Tensor& buffers() const { return buffers_; }
   const at::Tensor& pending_buffers() const { return pending_; }
-  // Elements at the front of flat() that have weight decay.
-  std::int64_t decayed() const { return decayed_; }
+  const std::vector<ParameterGroup>& groups() const { return groups_; }
   std::int64_t count() const;
+  std::int64_t trained_count() const;
 
   // Gives every tensor a gradient that is a view of one flat, zeroed buffer, into which backward passes add.
   at::Tensor attach_gradients();
@@ -56,7 +72,7 @@ class ParameterSet {
   std::vector<std::int64_t> starts_;
   std::vector<std::pair<std::string, Buffer>> named_buffers_;
   at::Tensor flat_, buffers_, pending_;
-  std::int64_t decayed_ = 0;
+  std::vector<ParameterGroup> groups_;
 };
 
 // Draws initial values in a fixed order from a generator of the model's own; LibTorch's global generator is never touched.

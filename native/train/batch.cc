@@ -35,6 +35,13 @@ void check_labels(const std::vector<float>& labels, std::size_t batch, std::int6
   }
 }
 
+void take_labels(const std::vector<float>& labels, std::int64_t classes, MixedBatch& out) {
+  out.labels = labels;
+  for (auto row = out.labels.begin(); row != out.labels.end(); row += classes) {
+    out.classes.push_back(static_cast<std::int32_t>(std::max_element(row, row + classes) - row));
+  }
+}
+
 }  // namespace
 
 MixedBatch make_training_batch(const SampleView& samples, const StepRequest& request, std::int64_t classes,
@@ -71,13 +78,59 @@ MixedBatch make_training_batch(const SampleView& samples, const StepRequest& req
   out.waves.samples = packed.to(device);
   out.seconds = static_cast<double>(starts.back()) / kRate;
 
-  out.labels = request.labels;
-  for (std::size_t b = 0; b < batch; ++b) {
-    const auto row = out.labels.begin() + static_cast<std::ptrdiff_t>(b) * classes;
-    out.classes.push_back(static_cast<std::int32_t>(std::max_element(row, row + classes) - row));
-  }
+  take_labels(request.labels, classes, out);
   if (mixes) mix_labels(request.mix, out.skipped, request.partner_labels, classes, out.labels);
   return out;
+}
+
+MixedBatch make_feature_batch(const FeatureStore& features, const StepRequest& request, std::int64_t classes,
+                              at::Device device) {
+  const AugmentRows& a = request.augment;
+  const bool augments = !a.speed.empty() || !a.gain.empty() || !a.noise.empty() || !a.warp.empty() || !a.tempo.empty() ||
+                        !a.time_masks.empty() || !a.band_masks.empty();
+  if (request.mix.kind != MixKind::none || augments) {
+    throw Error("E_ARGUMENT", "stored frames can be neither mixed nor augmented: both change what the encoder sees");
+  }
+  const std::size_t batch = request.rows.offsets.size();
+  check_labels(request.labels, batch, classes, "labels");
+  MixedBatch out;
+  out.frames = features.gather(request.rows, device);
+  out.skipped.assign(batch, 0);
+  take_labels(request.labels, classes, out);
+  return out;
+}
+
+MixedBatch part_of(const MixedBatch& batch, std::int64_t from, std::int64_t to, std::int64_t classes) {
+  if (from == 0 && to == static_cast<std::int64_t>(batch.classes.size())) return batch;
+  MixedBatch out;
+  if (batch.frames.values.defined()) {
+    const Segments& all = *batch.frames.segments;
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t b = from; b < to; ++b) lengths.push_back(all.length(b));
+    out.frames = {batch.frames.values.narrow(0, all.offsets[from], all.offsets[to] - all.offsets[from]),
+                  make_segments(lengths, {all.keys.begin() + from, all.keys.begin() + to})};
+  } else {
+    const auto& lengths = batch.waves.lengths;
+    const std::int64_t first = std::accumulate(lengths.begin(), lengths.begin() + from, std::int64_t{0});
+    out.waves.lengths.assign(lengths.begin() + from, lengths.begin() + to);
+    out.waves.keys.assign(batch.waves.keys.begin() + from, batch.waves.keys.begin() + to);
+    out.waves.samples = batch.waves.samples.narrow(
+        0, first, std::accumulate(out.waves.lengths.begin(), out.waves.lengths.end(), std::int64_t{0}));
+  }
+  out.labels.assign(batch.labels.begin() + from * classes, batch.labels.begin() + to * classes);
+  out.classes.assign(batch.classes.begin() + from, batch.classes.begin() + to);
+  out.skipped.assign(batch.skipped.begin() + from, batch.skipped.begin() + to);
+  return out;
+}
+
+AugmentRows part_of(const AugmentRows& augment, std::int64_t from, std::int64_t to, std::int64_t batch) {
+  if (from == 0 && to == batch) return augment;
+  const auto part = [&](const auto& values) {
+    const auto width = static_cast<std::int64_t>(values.size()) / batch;
+    return std::decay_t<decltype(values)>(values.begin() + from * width, values.begin() + to * width);
+  };
+  return {part(augment.speed), part(augment.gain),       part(augment.noise),     part(augment.warp),
+          part(augment.tempo), part(augment.time_masks), part(augment.band_masks)};
 }
 
 Waves make_waves(const SampleView& samples, const Rows& rows, at::Device device) {

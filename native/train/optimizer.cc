@@ -27,14 +27,12 @@ Optimizer::Optimizer(ParameterSet& parameters, const at::Tensor& centers, const 
     average_ = flat.clone();
     buffer_average_ = parameters.buffers().clone();
   }
-  const std::int64_t decayed = parameters.decayed(), rest = flat.numel() - decayed;
-  const auto group = [&](std::int64_t start, std::int64_t length, double decay) {
-    groups_.push_back({flat.narrow(0, start, length), gradient_.narrow(0, start, length),
-                       first_moment_.narrow(0, start, length), second_moment_.narrow(0, start, length), decay, false});
-  };
-  group(0, decayed, config.weight_decay);
-  if (rest > 0) group(decayed, rest, 0);
-  groups_.push_back({centers_.detach(), center_gradient_, center_first_, center_second_, 0, true});
+  for (const ParameterGroup& group : parameters.groups()) {
+    const auto part = [&](const at::Tensor& whole) { return whole.narrow(0, group.start, group.length); };
+    groups_.push_back({part(flat), part(gradient_), part(first_moment_), part(second_moment_),
+                       group.decay ? config.weight_decay : 0, group.rate, false});
+  }
+  groups_.push_back({centers_.detach(), center_gradient_, center_first_, center_second_, 0, 1, true});
 }
 
 void Optimizer::zero_gradients() {
@@ -55,8 +53,8 @@ void Optimizer::step(const at::Tensor& norm, const at::Tensor& bad, double learn
   steps_.add_(1 - bad);
   for (Group& group : groups_) {
     at::_fused_adamw_({group.value}, {group.gradient}, {group.first_moment}, {group.second_moment}, {}, {steps_},
-                      group.is_center ? center_learning_rate : learning_rate, config_.beta1, config_.beta2, group.decay,
-                      config_.epsilon,
+                      group.is_center ? center_learning_rate : learning_rate * group.rate, config_.beta1, config_.beta2,
+                      group.decay, config_.epsilon,
                       /*amsgrad=*/false, /*maximize=*/false, scale, bad);
   }
   // Not an interpolation: the pending statistics of a bad step may be NaN, and NaN times 0 is NaN.

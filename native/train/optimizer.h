@@ -32,7 +32,7 @@ class Optimizer {
  private:
   struct Group {
     at::Tensor value, gradient, first_moment, second_moment;
-    double decay;
+    double decay, rate;
     bool is_center;
   };
 

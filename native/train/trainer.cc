@@ -31,6 +31,7 @@ void check(const TrainerConfig& config) {
   if (!(config.weight_decay >= 0) || !(config.clip >= 0)) fail("weightDecay and clip must not be negative");
   if (!(config.average_decay >= 0 && config.average_decay < 1))
     fail("averageDecay must be in [0, 1), got " + std::to_string(config.average_decay));
+  if (config.accumulate < 1) fail("accumulate must be at least 1, got " + std::to_string(config.accumulate));
 }
 
 void check_cancelled(const std::atomic<bool>& cancelled) {
@@ -48,42 +49,43 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : mo
 }
 
 StepResult Trainer::step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled) {
+  return step(make_training_batch(samples, request, model_->config().classes, config_.seed, model_->device()), request,
+              cancelled);
+}
+
+StepResult Trainer::step(const FeatureStore& features, const StepRequest& request, const std::atomic<bool>& cancelled) {
+  if (!model_->encoder_frozen()) throw Error("E_ARGUMENT", "stored frames cannot train a model whose encoder is trained too");
+  return step(make_feature_batch(features, request, model_->config().classes, model_->device()), request, cancelled);
+}
+
+StepResult Trainer::step(const MixedBatch& batch, const StepRequest& request, const std::atomic<bool>& cancelled) {
   if (request.step < 0 || request.step > UINT32_MAX)
     throw Error("E_ARGUMENT", "step must be in 0..2^32 - 1, got " + std::to_string(request.step));
-  const at::Device device = model_->device();
   const std::int64_t classes = model_->config().classes;
-  const MixedBatch batch = make_training_batch(samples, request, classes, config_.seed, device);
   const auto size = static_cast<std::int64_t>(batch.classes.size());
   check_cancelled(cancelled);
 
   optimizer_->zero_gradients();
-  EncodeContext context;
-  context.training = true;
-  context.seed = config_.seed;
-  context.step = static_cast<std::uint32_t>(request.step);
-  context.augment = &request.augment;
-  ModelOutput out;
-  MultiLossOutput loss;
-  {
-    PrecisionScope precision(config_.precision, device.type());
-    out = model_->forward(batch.waves, context, /*contrast=*/config_.losses.supcon > 0);
+  at::Tensor total, components;
+  std::vector<at::Tensor> predictions;
+  const std::int64_t parts = std::min(config_.accumulate, size);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t from = size * part / parts, to = size * (part + 1) / parts;
+    const double share = static_cast<double>(to - from) / static_cast<double>(size);
+    const AugmentRows augment = part_of(request.augment, from, to, size);
+    const Outcome outcome = learn(part_of(batch, from, to, classes), augment, request.step, share, cancelled);
+    total = part == 0 ? outcome.total : total + outcome.total;
+    components = part == 0 ? outcome.components : components + outcome.components;
+    predictions.push_back(outcome.predictions);
   }
-  MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_};
-  input.labels = at::tensor(batch.labels).view({size, classes}).to(device);
-  input.base_classes = at::tensor(batch.classes).to(device);
-  loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});
-  check_cancelled(cancelled);
-  torch::autograd::backward({loss.total});
-  check_cancelled(cancelled);
 
   const at::Tensor norm = optimizer_->gradient_norm();
-  const at::Tensor bad = at::isfinite(loss.total.detach()).logical_and(at::isfinite(norm)).logical_not().to(at::kFloat);
+  const at::Tensor bad = at::isfinite(total).logical_and(at::isfinite(norm)).logical_not().to(at::kFloat);
   optimizer_->step(norm, bad, request.learning_rate, request.center_learning_rate);
 
   // All figures leave the device in one copy, the only wait of a step.
-  const at::Tensor figures = at::cat({loss.total.detach().view({1}), norm.view({1}), bad.to(at::kDouble).view({1}),
-                                      loss.components, at::argmax(out.logits.detach(), 1).to(at::kDouble)})
-                                 .cpu();
+  const at::Tensor figures =
+      at::cat({total.view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), components, at::cat(predictions)}).cpu();
   const double* f = figures.const_data_ptr<double>();
   StepResult result;
   result.total = f[0];
@@ -97,8 +99,35 @@ StepResult Trainer::step(const SampleView& samples, const StepRequest& request, 
   return result;
 }
 
+Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augment, std::int64_t step, double share,
+                                const std::atomic<bool>& cancelled) {
+  const at::Device device = model_->device();
+  const auto size = static_cast<std::int64_t>(batch.classes.size());
+  EncodeContext context;
+  context.training = true;
+  context.seed = config_.seed;
+  context.step = static_cast<std::uint32_t>(step);
+  context.augment = &augment;
+  ModelOutput out;
+  {
+    PrecisionScope precision(config_.precision, device.type());
+    const bool contrast = config_.losses.supcon > 0;
+    out = batch.frames.values.defined() ? model_->forward(batch.frames, context, contrast)
+                                        : model_->forward(batch.waves, context, contrast);
+  }
+  MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_};
+  input.labels = at::tensor(batch.labels).view({size, model_->config().classes}).to(device);
+  input.base_classes = at::tensor(batch.classes).to(device);
+  const MultiLossOutput loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});
+  check_cancelled(cancelled);
+  torch::autograd::backward({share == 1 ? loss.total : loss.total * share});
+  check_cancelled(cancelled);
+  return {loss.total.detach() * share, loss.components * share, at::argmax(out.logits.detach(), 1).to(at::kDouble)};
+}
+
 NamedTensors Trainer::tensors() const {
-  NamedTensors all = model_->parameters().named("model.");
+  // What is frozen is not repeated in every checkpoint: it is what the model was made from.
+  NamedTensors all = model_->parameters().named("model.", /*trained_only=*/true);
   const NamedTensors state = optimizer_->state();
   all.insert(all.end(), state.begin(), state.end());
   return all;

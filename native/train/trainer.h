@@ -6,6 +6,7 @@
 
 #include "engine/model.h"
 #include "mix/mix.h"
+#include "train/batch.h"
 #include "train/optimizer.h"
 
 namespace ser {
@@ -18,11 +19,21 @@ class Trainer {
   // Mix, augment, forward, losses, backward, clip, update. Throws E_CANCELLED before the update where the flag is set.
   StepResult step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled);
 
+  // The same on stored frames of a frozen encoder; `audio_seconds` of the result is 0.
+  StepResult step(const FeatureStore& features, const StepRequest& request, const std::atomic<bool>& cancelled);
+
   void save(const std::string& path, const Metadata& metadata) const;
   void load(const std::string& path);
   void copy_average(Model& to) const;
 
  private:
+  struct Outcome {
+    at::Tensor total, components, predictions;
+  };
+  StepResult step(const MixedBatch& batch, const StepRequest& request, const std::atomic<bool>& cancelled);
+  // Forward and backward of a part of a batch that is `share` of it: adds to the gradients, returns its part of the figures.
+  Outcome learn(const MixedBatch& batch, const AugmentRows& augment, std::int64_t step, double share,
+                const std::atomic<bool>& cancelled);
   NamedTensors tensors() const;
 
   std::shared_ptr<Model> model_;

@@ -7,6 +7,8 @@
 namespace ser {
 namespace {
 
+constexpr std::size_t kMaxValues = 2'000'000;
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -141,6 +143,8 @@ class Parser {
 
   JsonValue parse_value(int depth) {
     if (depth > 8) fail("at most 8 levels");
+    // A value takes a hundred bytes where its text may take two: without a limit a file asks for fifty times its size.
+    if (++values_ > kMaxValues) fail("at most 2000000 values");
     skip_space();
     JsonValue value;
     const char c = peek();
@@ -169,6 +173,7 @@ class Parser {
       value.string = parse_string();
     } else if (c >= '0' && c <= '9') {
       value.kind = JsonValue::Kind::number;
+      if (c == '0' && at_ + 1 < text_.size() && text_[at_ + 1] >= '0' && text_[at_ + 1] <= '9') fail("no leading zero");
       while (peek() >= '0' && peek() <= '9') {
         const auto digit = static_cast<std::uint64_t>(peek() - '0');
         if (value.number > (UINT64_MAX - digit) / 10) fail("a number under 2^64");
@@ -189,6 +194,7 @@ class Parser {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t values_ = 0;
 };
 
 }  // namespace

@@ -22,8 +22,8 @@ struct JsonValue {
   const JsonValue* find(std::string_view name) const;
 };
 
-// Throws std::runtime_error with the byte and what was expected there. Duplicate keys, depth over 8, bytes after the value
-// (but white space) and ill-formed strings are errors.
+// Throws std::runtime_error with the byte and what was expected there. Duplicate keys, depth over 8, more than two million
+// values, bytes after the value (but white space) and ill-formed strings are errors. That the text is UTF-8 is not checked.
 JsonValue parse_json(std::string_view text);
 
 std::string quote_json(std::string_view text);

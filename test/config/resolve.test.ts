@@ -9,6 +9,7 @@ import {
   readConfigFile,
   resolveConfig,
 } from '../../lib/config/resolve.js';
+import type { TrainConfigInput } from '../../lib/config/schema.js';
 import { UsageError } from '../../lib/errors.js';
 
 let folder: string;
@@ -29,7 +30,48 @@ describe('layers', () => {
     expect(config.epochs).toBe(13);
     expect(config.optimiser.learningRate).toBe(0.25);
     expect(config.optimiser.clip).toBe(3);
-    expect(config.encoder.layers).toBe(resolveConfig({}, 'quick').config.encoder.layers);
+    expect(config.encoder).toEqual(resolveConfig({}, 'quick').config.encoder);
+  });
+
+  it('gives a pretrained encoder the laptop preset, with the encoder that was asked for', () => {
+    const { config, preset } = resolveConfig({ corpus: 'ravdess', encoder: { source: 'org/name' } });
+    expect(preset).toBe('laptop');
+    expect(config.encoder).toMatchObject({ kind: 'pretrained', source: 'org/name', trainable: 'all' });
+  });
+
+  it('replaces a preset encoder by one of another kind instead of mixing their fields', () => {
+    expect(resolveConfig({ encoder: { kind: 'mel', width: 64 } }, 'paper').config.encoder).toMatchObject({
+      kind: 'mel',
+      width: 64,
+    });
+  });
+
+  it('has the published set-up under paper', () => {
+    const { config } = resolveConfig({ corpus: 'ravdess' }, 'paper');
+    expect(config).toMatchObject({
+      encoder: { source: 'microsoft/wavlm-large', trainable: 'none' },
+      epochs: 20,
+      poolingHeads: 16,
+      batch: { size: 16 },
+      losses: { kl: 1, focal: 1, center: 1, supcon: 1 },
+      mix: { kind: 'eam', snr: [-5, 10] },
+      optimiser: { learningRate: 1e-4, centerLearningRate: 5e-3, schedule: 'decay', decay: 0.875 },
+    });
+  });
+
+  it.each([
+    [{ augment: { tempo: [0.9, 1.1] as [number, number] } }, /tempo and warp need the mel encoder/],
+    [{ encoder: { source: 'x', lora: { rank: 8 } } }, /need trainable: none/],
+    [{ encoder: { source: 'x', width: 4 } }, /width/],
+    [{ encoder: { source: '' } }, /encoder.source/],
+    [{ encoder: { kind: 'other' } }, /encoder/],
+  ])('refuses %j for a pretrained encoder', (asked, message) => {
+    const config = {
+      corpus: 'ravdess',
+      ...asked,
+      encoder: { source: 'x', ...('encoder' in asked ? asked.encoder : {}) },
+    };
+    expect(() => resolveConfig(config as TrainConfigInput, 'laptop')).toThrow(message);
   });
 
   it('gives the demo corpus the quick preset and recorded corpora the mel one', () => {

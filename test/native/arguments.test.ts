@@ -114,7 +114,7 @@ const WRONG: [message: string, call: Call][] = [
     }),
   ],
   [
-    "config.encoder.kind must be 'mel', found 'wavlm'",
+    "config.encoder.kind must be 'mel' or 'whisper' or 'ssl', found 'wavlm'",
     model((c) => {
       c.encoder.kind = bad('wavlm');
     }),

@@ -1,7 +1,14 @@
 /** Sound arguments of the addon's calls, small enough for tests; each call gives fresh ones. */
-import type { MixRows, ModelConfig, Rows, StepRequest, TrainerConfig } from '../../bindings.js';
+import type {
+  MelEncoderConfig,
+  MixRows,
+  ModelConfig,
+  Rows,
+  StepRequest,
+  TrainerConfig,
+} from '../../bindings.js';
 
-export function modelConfig(): ModelConfig {
+export function modelConfig(): ModelConfig & { encoder: MelEncoderConfig } {
   return {
     classes: 3,
     encoder: {

@@ -136,6 +136,8 @@ describe('stepRequest', () => {
     const row = { id: 'b', partner: 'c', start: 5, partnerStart: 6, length: 7, snr: 3, lambda: 0.2 };
     const request = stepRequest(['a', 'b'], {
       config: checkConfig({}),
+      unit: 'samples',
+      bands: 80,
       classes: 3,
       fold: 1,
       epoch: 1,
