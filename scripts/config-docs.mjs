@@ -12,11 +12,17 @@ import { trainConfigSchema } from '../dist/config/schema.js';
 
 const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
 
-/** Rows of the table, depth first; objects give a prefix, everything else a row. */
+/** Variants of an object that a field tells apart, such as encoders by their kind. */
+const variants = (property) =>
+  (property.oneOf ?? property.anyOf ?? []).filter(({ type }) => type === 'object');
+
+/** Rows of the table, depth first; objects give a prefix, each variant of one its own rows, everything else a row. */
 function rows(schema, prefix = '') {
   return Object.entries(schema.properties).flatMap(([name, property]) =>
-    property.type === 'object'
-      ? rows(property, `${prefix}${name}.`)
+    property.type === 'object' || variants(property).length > 0
+      ? (property.type === 'object' ? [property] : variants(property)).flatMap((object) =>
+          rows(object, `${prefix}${name}.`),
+        )
       : [
           {
             name: `${prefix}${name}`,
