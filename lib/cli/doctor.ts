@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import { ExitCode } from '../errors.js';
+import { formatBytes } from '../format.js';
 import { type DoctorReport, doctor } from '../runtime/doctor.js';
-import { formatBytes, openTerminal, type Terminal } from './terminal.js';
+import { openTerminal, type Terminal } from './terminal.js';
 
 export function registerDoctor(program: Command): void {
   program

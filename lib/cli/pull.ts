@@ -5,8 +5,9 @@ import { readEncoderConfig } from '../encoder/hf-config.js';
 import { pullModel } from '../encoder/hub.js';
 import { parseHubModel } from '../encoder/hub-cache.js';
 import type { PullListener } from '../encoder/types.js';
+import { formatBytes, formatDuration } from '../format.js';
 import { interruptible } from './interrupt.js';
-import { formatBytes, formatDuration, openTerminal, progressBar, type Terminal } from './terminal.js';
+import { openTerminal, progressBar, type Terminal } from './terminal.js';
 
 interface PullFlags {
   revision?: string;

@@ -1,7 +1,8 @@
 /** Shows set-up's events: its plan, a bar for the step that runs on a terminal, one line a step elsewhere. */
 
+import { formatBytes, formatDuration } from '../format.js';
 import type { SetupEvent, SetupListener, SetupStage } from '../runtime/setup-event.js';
-import { formatBytes, formatDuration, openTerminal, progressBar, type Terminal } from './terminal.js';
+import { openTerminal, progressBar, type Terminal } from './terminal.js';
 
 export function setupReporter(terminal: Terminal = openTerminal(process.stderr)): SetupListener {
   let stage: { name: SetupStage; text: string; started: number; done: number } | undefined;

@@ -2,9 +2,10 @@
 
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
+import { formatBytes, formatDuration } from '../format.js';
 import { type SetupOptions, setup, type VariantChoice } from '../runtime/setup.js';
 import { setupReporter } from './setup-progress.js';
-import { formatBytes, formatDuration, openTerminal } from './terminal.js';
+import { openTerminal } from './terminal.js';
 
 interface SetupFlags {
   variant: VariantChoice;

@@ -1,8 +1,9 @@
 /** What `train` shows while it works: a live line on a terminal, a line per epoch elsewhere, JSON events on request. */
 import { describePullEvent } from '../encoder/pull-text.js';
 import type { PullEvent } from '../encoder/types.js';
+import { formatBytes, formatDuration } from '../format.js';
 import type { TrainEvent } from '../train/types.js';
-import { formatBytes, formatDuration, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 const percent = (value: number | null | undefined) =>
   value === null || value === undefined ? '  –  ' : `${(100 * value).toFixed(1)} %`;

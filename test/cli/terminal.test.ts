@@ -1,5 +1,6 @@
 import { setupReporter } from '../../lib/cli/setup-progress.js';
-import { formatDuration, openTerminal, progressBar } from '../../lib/cli/terminal.js';
+import { openTerminal, progressBar } from '../../lib/cli/terminal.js';
+import { formatDuration } from '../../lib/format.js';
 
 /** A stream that keeps what it is given. */
 function sink(isTTY: boolean): { stream: Parameters<typeof openTerminal>[0]; text: () => string } {

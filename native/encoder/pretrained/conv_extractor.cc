@@ -49,7 +49,7 @@ at::Tensor block_rows(const at::Tensor& x, const Block& block, std::int64_t rows
   return x.as_strided({rows, block.taps * channels}, {stride * channels, 1}, x.storage_offset() + block.first * channels);
 }
 
-// weight: out x taps x in. `to` is undefined or a tensor to write into.
+// weight: out x taps x in.
 at::Tensor strided_product(const at::Tensor& x, const at::Tensor& weight, std::int64_t stride) {
   const std::int64_t kernel = weight.size(1), rows = rows_after(x.size(0), kernel, stride);
   at::Tensor y;
