@@ -442,6 +442,11 @@ export interface Addon {
    * is frozen, or only adapters of it are trained, its own weights are left out.
    */
   saveModel(model: Handle, path: string, metadata: Record<string, string>): Promise<void>;
+  /**
+   * Writes the model's pretrained encoder as safetensors (float32) with `metadata`, flushed to disk: under transformers' names
+   * after `prefix`, adapters added to the weights that they adapt, so that `loadPretrained` and transformers read it.
+   */
+  exportEncoder(model: Handle, path: string, prefix: string, metadata: Record<string, string>): Promise<void>;
   /** Reads weights into a model of the same shape; every tensor must match by name and shape. */
   loadModel(model: Handle, path: string): Promise<void>;
 

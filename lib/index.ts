@@ -5,6 +5,7 @@ export { checkConfig, resolveConfig } from './config/resolve.js';
 export type { TrainConfig, TrainConfigInput } from './config/schema.js';
 export { corpusReaders, readCorpus } from './corpus/index.js';
 export type { Corpus, CorpusOptions, Emotion, Utterance } from './corpus/types.js';
+export { type ExportEncoderOptions, type ExportedEncoder, exportEncoder } from './encoder/export.js';
 export {
   type EncodedUtterance,
   Encoder,

@@ -23,6 +23,7 @@ constexpr std::pair<const char*, binding::Entry> kEntries[] = {
     {"loadPretrained", binding::load_pretrained},
     {"modelInfo", binding::model_info},
     {"saveModel", binding::save_model},
+    {"exportEncoder", binding::export_encoder},
     {"loadModel", binding::load_model},
     {"createTrainer", binding::create_trainer},
     {"trainStep", binding::train_step},

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerDoctor } from './doctor.js';
+import { registerExport } from './export.js';
 import { registerPredict } from './predict.js';
 import { registerPull } from './pull.js';
 import { registerReport } from './report.js';
@@ -22,6 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerTrain,
     registerPredict,
     registerReport,
+    registerExport,
     registerPull,
     registerSetup,
     registerDoctor,

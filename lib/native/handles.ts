@@ -121,6 +121,20 @@ export class NativeModel extends NativeObject {
   }
 
   /**
+   * Writes a pretrained encoder alone as transformers names its tensors, in float32, adapters merged; not atomic by itself.
+   * Rejects with a `UsageError` for the mel encoder or one without weights, a `DataError` (`E_IO`) for the file.
+   */
+  async exportEncoder(
+    path: string,
+    prefix: string,
+    metadata: Record<string, string>,
+    options?: CallOptions,
+  ): Promise<void> {
+    const enqueue = (addon: Addon) => addon.exportEncoder(this.handle, path, prefix, metadata);
+    return this.calls.run(this.exportEncoder, enqueue, options);
+  }
+
+  /**
    * Computes the encoder's frames as in inference and writes them (float32, sum(T) x D) behind what the file at `path` holds;
    * resolves to the frames of each row.
    */

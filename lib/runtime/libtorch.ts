@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hasCode, RuntimeError } from '../errors.js';
-import { isSupported, NEWEST_LIBTORCH, OLDEST_LIBTORCH } from './pins.js';
+import { DEFAULT_LIBTORCH, isSupported, NEWEST_LIBTORCH, OLDEST_LIBTORCH } from './pins.js';
 
 export type Variant = 'cpu' | 'cuda';
 
@@ -111,7 +111,9 @@ export async function findLibTorch(
   if (chosen !== undefined) return chosen;
   const names = await readdir(folder).catch(() => []);
   const fitting = names.filter((name) => name.endsWith(`-${variant}`) && !name.startsWith('chosen-')).sort();
-  for (const name of fitting.reverse()) {
+  // The release that set-up would fetch, else the newest.
+  const isDefault = (name: string) => Number(name.startsWith(`${DEFAULT_LIBTORCH}-`));
+  for (const name of fitting.reverse().sort((a, b) => isDefault(b) - isDefault(a))) {
     const record = await readRecord(join(folder, name));
     if (record !== undefined) return record;
   }

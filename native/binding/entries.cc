@@ -117,6 +117,20 @@ Napi::Value save_model(const Napi::CallbackInfo& info) {
       from_nothing);
 }
 
+Napi::Value export_encoder(const Napi::CallbackInfo& info) {
+  const Handle model = Argument::of(info, 0, "model").handle();
+  std::string path = Argument::of(info, 1, "path").path();
+  std::string prefix = Argument::of(info, 2, "prefix").text();
+  Metadata metadata = to_metadata(Argument::of(info, 3, "metadata"));
+  return enqueue<Nothing>(
+      info,
+      [model, path = std::move(path), prefix = std::move(prefix), metadata = std::move(metadata)](Engine& engine) {
+        engine.export_encoder(model, path, prefix, metadata);
+        return Nothing();
+      },
+      from_nothing);
+}
+
 Napi::Value load_model(const Napi::CallbackInfo& info) {
   const Handle model = Argument::of(info, 0, "model").handle();
   std::string path = Argument::of(info, 1, "path").path();

@@ -24,6 +24,7 @@ Napi::Value create_encoder(const Napi::CallbackInfo& info);
 Napi::Value encode(const Napi::CallbackInfo& info);
 Napi::Value model_info(const Napi::CallbackInfo& info);
 Napi::Value save_model(const Napi::CallbackInfo& info);
+Napi::Value export_encoder(const Napi::CallbackInfo& info);
 Napi::Value load_model(const Napi::CallbackInfo& info);
 Napi::Value create_trainer(const Napi::CallbackInfo& info);
 Napi::Value train_step(const Napi::CallbackInfo& info);

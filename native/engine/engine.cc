@@ -104,6 +104,10 @@ class TorchEngine final : public Engine {
     write_safetensors(path, model(handle)->checkpoint_tensors(), metadata);
   }
 
+  void export_encoder(Handle handle, const std::string& path, const std::string& prefix, const Metadata& metadata) override {
+    write_safetensors(path, model(handle)->encoder_tensors(prefix), metadata);
+  }
+
   void load_model(Handle handle, const std::string& path) override { model(handle)->load_checkpoint(path); }
 
   Handle create_trainer(Handle handle, const TrainerConfig& config) override {

@@ -291,6 +291,8 @@ class Engine {
   virtual std::vector<std::string> load_pretrained(Handle model, const std::vector<std::string>& files) = 0;
   virtual ModelInfo model_info(Handle model) = 0;
   virtual void save_model(Handle model, const std::string& path, const Metadata& metadata) = 0;
+  // The pretrained encoder alone, as transformers names its tensors after `prefix`; adapters are merged.
+  virtual void export_encoder(Handle model, const std::string& path, const std::string& prefix, const Metadata& metadata) = 0;
   virtual void load_model(Handle model, const std::string& path) = 0;
 
   virtual Handle create_trainer(Handle model, const TrainerConfig& config) = 0;

@@ -109,6 +109,17 @@ void Model::load_checkpoint(const std::string& path) {
   ready_ = true;
 }
 
+NamedTensors Model::encoder_tensors(const std::string& prefix) const {
+  if (pretrained_ == nullptr) {
+    throw Error("E_ARGUMENT",
+                "model: only a pretrained encoder can be exported; transformers has no model for the mel encoder");
+  }
+  if (!ready_) throw Error("E_ARGUMENT", "model: the pretrained encoder has no weights yet; load them first");
+  NamedTensors out = pretrained_->export_tensors();
+  for (auto& [name, tensor] : out) name = prefix + name;
+  return out;
+}
+
 at::Tensor Model::embed(const at::Tensor& pooled) const { return at::linear(pooled, project_weight_, project_bias_); }
 
 Frames Model::encode(const Waves& waves, const EncodeContext& context) const {

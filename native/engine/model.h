@@ -33,6 +33,9 @@ class Model {
   NamedTensors checkpoint_tensors() const;
   void load_checkpoint(const std::string& path);
 
+  // The pretrained encoder in float32 under transformers' names after `prefix`, adapters merged. E_ARGUMENT where there is none.
+  NamedTensors encoder_tensors(const std::string& prefix) const;
+
   // Float32 in and out; products of matrices in bf16 where the caller has switched autocast on. A pretrained encoder that is
   // frozen as a whole runs as in inference, without its own dropout and masks.
   ModelOutput forward(const Waves& waves, const EncodeContext& context, bool contrast) const;

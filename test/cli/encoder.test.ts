@@ -98,6 +98,19 @@ describe('train --encoder', () => {
     const second = await run(['train', ...settings, '--out', 'features-2'], { cwd });
     expect(second.code).toBe(0);
     expect(await text('features-2/predictions.jsonl')).toBe(await text('features-1/predictions.jsonl'));
+    // A gain of 0 dB changes nothing but forbids the short cut: the same model must come out of the long way.
+    const long = await run(['train', ...settings, '--set=augment.gain=[0,0]', '--out', 'features-0'], {
+      cwd,
+    });
+    expect(long.stderr).toMatch(/gain.* changes what the encoder hears/);
+    const probabilities = async (out: string) =>
+      (await text(`${out}/predictions.jsonl`))
+        .trim()
+        .split('\n')
+        .map((line) => Object.values(JSON.parse(line).probabilities as Record<string, number>));
+    const [short, full] = [await probabilities('features-1'), await probabilities('features-0')];
+    expect(short.length).toBe(full.length);
+    short.flat().forEach((value, index) => expect(value).toBeCloseTo(full.flat()[index]!, 3));
     const mixed = await run(
       [
         'train',

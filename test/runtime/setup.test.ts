@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SetupOptions, setup } from '../../lib/runtime/setup.js';
 import type { SetupEvent } from '../../lib/runtime/setup-event.js';
@@ -99,15 +99,15 @@ describe('fetching with pip', () => {
   });
 
   test('the CPU-only wheel is preferred, unpacked in part and not kept', async () => {
-    const path = wheel('2.13.0', 'torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl');
+    const path = wheel('2.11.0', 'torch-2.11.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl');
     fakePip(machine, `case "$last" in *+cpu) /bin/cp "${path}" "$dest/";; *) exit 1;; esac`);
     await failure({});
     const files = machine.cached();
-    expect(files).toContain('libtorch/2.13.0-cpu/torch/lib/libtorch_cpu.so');
+    expect(files).toContain('libtorch/2.11.0-cpu/torch/lib/libtorch_cpu.so');
     expect(files.filter((name) => /python|linear\.py|whl/.test(name))).toEqual([]);
     const plan = events.find((event) => event.type === 'plan');
     expect(plan?.type === 'plan' && plan.steps.join('\n')).toMatch(
-      /Fetch LibTorch 2\.13\.0[\s\S]*Compile[\s\S]*child process/,
+      /Fetch LibTorch 2\.11\.0[\s\S]*Compile[\s\S]*child process/,
     );
   });
 });
@@ -125,6 +125,21 @@ describe('--from', () => {
     });
     expect(existsSync(path)).toBe(true);
     expect(leftovers()).toEqual([]);
+  });
+
+  test('of several in the cache the release that set-up would fetch comes first, then the newest', async () => {
+    const { findLibTorch } = await import('../../lib/runtime/libtorch.js');
+    const { DEFAULT_LIBTORCH } = await import('../../lib/runtime/pins.js');
+    for (const [version, expected] of [
+      ['2.12.0', '2.12.0'],
+      ['2.14.0', '2.14.0'],
+      [DEFAULT_LIBTORCH, DEFAULT_LIBTORCH],
+    ] as const) {
+      const path = wheel(version);
+      await failure({ from: path, sha256: sha256(path) });
+      rmSync(join(machine.cache, 'libtorch', 'chosen-cpu'), { recursive: true, force: true });
+      expect(await findLibTorch(machine.cache, 'cpu', {})).toMatchObject({ version: expected });
+    }
   });
 
   test('a libtorch zip needs --sha256', async () => {

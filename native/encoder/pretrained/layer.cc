@@ -180,14 +180,17 @@ at::Tensor TransformerLayer::forward(const at::Tensor& x, const SegmentsPtr& seg
   return Checkpointed::apply(x, at::TensorList(replay->inputs), replay);
 }
 
-void TransformerLayer::append_targets(const LayerNames& names, const std::string& prefix,
+void TransformerLayer::append_targets(const LayerNames& names, const std::string& prefix, bool merged,
                                       std::vector<CheckpointTarget>& to) const {
   const auto pair = [&](const std::string& name, const at::Tensor& weight, const at::Tensor& bias) {
     to.push_back({prefix + name + ".weight", weight.detach(), {}});
     to.push_back({prefix + name + ".bias", bias.detach(), {}});
   };
   const std::int64_t width = config_.width;
-  const at::Tensor weight = qkv_.weight().detach(), bias = qkv_.bias().detach();
+  const auto weight_of = [&](const Projection& projection) {
+    return (merged ? projection.merged_weight() : projection.weight()).detach();
+  };
+  const at::Tensor weight = weight_of(qkv_), bias = qkv_.bias().detach();
   const std::string* parts[] = {&names.query, &names.key, &names.value};
   std::int64_t bias_start = 0;
   for (std::int64_t part = 0; part < 3; ++part) {
@@ -196,7 +199,7 @@ void TransformerLayer::append_targets(const LayerNames& names, const std::string
     to.push_back({prefix + *parts[part] + ".bias", bias.narrow(0, bias_start, width), {}});
     bias_start += width;
   }
-  pair(names.out, out_.weight(), out_.bias());
+  pair(names.out, weight_of(out_), out_.bias());
   pair(names.attention_norm, attention_norm_.weight, attention_norm_.bias);
   pair(names.feed_norm, feed_norm_.weight, feed_norm_.bias);
   pair(names.expand, expand_.weight(), expand_.bias());

@@ -47,8 +47,9 @@ class TransformerLayer {
   at::Tensor forward(const at::Tensor& x, const SegmentsPtr& segments, const EncodeContext& context, const Attend& attend,
                      const std::vector<at::Tensor>& attend_inputs = {}) const;
 
-  // Where the checkpoint's tensors of this layer go; `prefix` is the layer's in the checkpoint ("encoder.layers.3.").
-  void append_targets(const LayerNames& names, const std::string& prefix, std::vector<CheckpointTarget>& to) const;
+  // Where the checkpoint's tensors of this layer go; `prefix` is the layer's in the checkpoint ("encoder.layers.3."). `merged`
+  // appends copies with the adapters added instead.
+  void append_targets(const LayerNames& names, const std::string& prefix, bool merged, std::vector<CheckpointTarget>& to) const;
 
  private:
   struct Norm {

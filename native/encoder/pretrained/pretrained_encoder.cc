@@ -1,5 +1,6 @@
 #include "encoder/pretrained/pretrained_encoder.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/softmax.h>
@@ -17,6 +18,13 @@ Frames PretrainedEncoder::forward(const Waves& waves, const EncodeContext& conte
     sum = at::addcmul(sum, hidden_states.states[n], share.select(0, static_cast<std::int64_t>(n)));
   }
   return {sum, hidden_states.segments};
+}
+
+NamedTensors PretrainedEncoder::export_tensors() const {
+  const at::NoGradGuard no_grad;
+  NamedTensors out;
+  for (const CheckpointTarget& target : targets(/*merged=*/true)) out.emplace_back(target.name, target.tensor.to(at::kFloat));
+  return out;
 }
 
 void PretrainedEncoder::add_layer_mix(const AdaptConfig& adapt, std::int64_t layers, ParameterSet& parameters,

@@ -33,7 +33,10 @@ class PretrainedEncoder : public Encoder {
   virtual HiddenStates hidden(const Waves& waves, const EncodeContext& context, bool all_states) const = 0;
 
   // All that a checkpoint must hold, each exactly once. Valid after ParameterSet::flatten().
-  virtual std::vector<CheckpointTarget> checkpoint_targets() const = 0;
+  std::vector<CheckpointTarget> checkpoint_targets() const { return targets(/*merged=*/false); }
+
+  // What a checkpoint of the encoder as it computes now holds: the same names, float32, adapters added to what they adapt.
+  NamedTensors export_tensors() const;
 
   // Names (or prefixes ending in ".") that a checkpoint may hold beside the targets: decoders, heads, masks of pretraining.
   virtual std::vector<std::string> ignored_tensors() const = 0;
@@ -42,6 +45,9 @@ class PretrainedEncoder : public Encoder {
   Frames forward(const Waves& waves, const EncodeContext& context) const final;
 
  protected:
+  // `merged`: weights with their adapters' products, which are then no views of parameters.
+  virtual std::vector<CheckpointTarget> targets(bool merged) const = 0;
+
   // Registers the learned sum's weights "encoder.layer_mix" (N + 1 zeros: a plain mean) where `adapt` asks for one. Call last.
   void add_layer_mix(const AdaptConfig& adapt, std::int64_t layers, ParameterSet& parameters, Initializer& initializer);
 

@@ -160,7 +160,7 @@ class SslEncoder final : public PretrainedEncoder {
     return out;
   }
 
-  std::vector<CheckpointTarget> checkpoint_targets() const override {
+  std::vector<CheckpointTarget> targets(bool merged) const override {
     std::vector<CheckpointTarget> out;
     const auto pair = [&](const std::string& name, const at::Tensor& weight, const at::Tensor& bias) {
       out.push_back({name + ".weight", weight.detach(), {}});
@@ -187,7 +187,7 @@ class SslEncoder final : public PretrainedEncoder {
                            .contract = "feed_forward.output_dense"};
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const std::string prefix = "encoder.layers." + std::to_string(i) + ".";
-      layers_[i].append_targets(names, prefix, out);
+      layers_[i].append_targets(names, prefix, merged, out);
       if (!relative()) continue;
       out.push_back({prefix + "attention.gru_rel_pos_const", gates_[i].constant.detach().view({1, -1, 1, 1}), {}});
       pair(prefix + "attention.gru_rel_pos_linear", gates_[i].weight, gates_[i].bias);

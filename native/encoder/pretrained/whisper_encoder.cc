@@ -130,7 +130,7 @@ class WhisperEncoder final : public PretrainedEncoder {
     return out;
   }
 
-  std::vector<CheckpointTarget> checkpoint_targets() const override {
+  std::vector<CheckpointTarget> targets(bool merged) const override {
     std::vector<CheckpointTarget> out{{"encoder.conv1.weight", conv1_.weight.detach(), {}},
                                       {"encoder.conv1.bias", conv1_.bias.detach(), {}},
                                       {"encoder.conv2.weight", conv2_.weight.detach(), {}},
@@ -145,7 +145,7 @@ class WhisperEncoder final : public PretrainedEncoder {
                            .expand = "fc1",
                            .contract = "fc2"};
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].append_targets(names, "encoder.layers." + std::to_string(i) + ".", out);
+      layers_[i].append_targets(names, "encoder.layers." + std::to_string(i) + ".", merged, out);
     }
     out.push_back({"encoder.layer_norm.weight", norm_weight_.detach(), {}});
     out.push_back({"encoder.layer_norm.bias", norm_bias_.detach(), {}});
