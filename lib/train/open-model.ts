@@ -33,7 +33,8 @@ async function baseFiles(path: string, { origin, model }: ModelCard): Promise<re
   }
   const { source, revision } = origin;
   const window30 = model.encoder.kind === 'whisper' && model.encoder.window30;
-  const found = await resolveEncoder(revision ? `${source}@${revision}` : source, { window30 });
+  // The commit that was used, whatever tag or branch named it then.
+  const found = await resolveEncoder(revision ? `${source.split('@')[0]}@${revision}` : source, { window30 });
   const shape = (config: object) => canonicalJson({ ...config, dropout: 0, hiddenDropout: 0, layerDrop: 0 });
   if (shape(found.config) !== shape(model.encoder)) {
     throw new DataError(`${path} was trained on another encoder than the one now found at ${source}`, {

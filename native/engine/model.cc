@@ -5,6 +5,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 
+#include "encoder/pretrained/projection.h"
 #include "encoder/segment_ops.h"
 #include "weights/checkpoint.h"
 
@@ -20,7 +21,10 @@ std::unique_ptr<PretrainedEncoder> make_pretrained(const EncoderConfig& config, 
 std::vector<std::string> fill(const PretrainedEncoder& encoder, const std::vector<std::string>& files) {
   static const std::vector<std::string> kPrefixes{"wavlm.", "hubert.", "wav2vec2.", "model.", ""};
   at::NoGradGuard no_grad;
-  return fill_targets(Checkpoint::open(files), encoder.checkpoint_targets(), encoder.ignored_tensors(), kPrefixes);
+  std::vector<std::string> unused =
+      fill_targets(Checkpoint::open(files), encoder.checkpoint_targets(), encoder.ignored_tensors(), kPrefixes);
+  drop_packed_weights();
+  return unused;
 }
 
 }  // namespace
@@ -93,6 +97,7 @@ void Model::take_weights(const Model& base) {
   at::Tensor buffers = parameters_.buffers();
   buffers.copy_(base.parameters_.buffers());
   ready_ = base.ready_;
+  drop_packed_weights();
 }
 
 bool Model::whole_in_checkpoint() const {
@@ -106,6 +111,7 @@ void Model::load_checkpoint(const std::string& path) {
     throw Error("E_ARGUMENT", "model: this checkpoint holds no encoder weights; load the pretrained encoder first");
   }
   copy_tensors(path, read_safetensors(path), checkpoint_tensors());
+  drop_packed_weights();
   ready_ = true;
 }
 

@@ -98,7 +98,7 @@ struct Session {
     options.threads = 2;
     engine = ser::make_engine(options, cancelled);
     store = engine->open_store(folder + "/store", kUtterances * kLength);
-    model = engine->create_model(model_config(), seed);
+    model = engine->create_model(model_config(), seed, 0);
     trainer = engine->create_trainer(model, config);
   }
   ser::StepResult step(const ser::StepRequest& r) { return engine->train_step(trainer, store, r); }
@@ -148,7 +148,7 @@ void learns() {
   }
   SER_CHECK(last < 0.2 * first, "60 steps on eight tones: KL " + ser::test::figure(first) + " to " + ser::test::figure(last));
   SER_CHECK(right == kUtterances, "all eight classified");
-  const ser::Handle averaged = session.engine->create_model(model_config(), 5);
+  const ser::Handle averaged = session.engine->create_model(model_config(), 5, 0);
   session.engine->copy_average(session.trainer, averaged);
   ser::ForwardOptions options;
   options.weights = options.embedding = true;
@@ -164,13 +164,13 @@ void learns() {
   SER_CHECK_WITHIN(std::abs(sum - kUtterances), 1e-4, "pooling weights sum to 1 an utterance");
 
   session.engine->save_model(averaged, folder + "/model", {{"epoch", "1"}});
-  const ser::Handle loaded = session.engine->create_model(model_config(), 6);
+  const ser::Handle loaded = session.engine->create_model(model_config(), 6, 0);
   session.engine->load_model(loaded, folder + "/model");
   SER_CHECK(session.engine->forward_rows(loaded, session.store, request(0, false).rows, options).logits == out.logits,
             "a saved model gives the same logits");
   auto other = model_config();
   other.classes = 4;
-  const ser::Handle wrong = session.engine->create_model(other, 6);
+  const ser::Handle wrong = session.engine->create_model(other, 6, 0);
   SER_CHECK_ERROR(session.engine->load_model(wrong, folder + "/model"), "E_SHAPE", "head.classify");
   SER_CHECK_ERROR(session.engine->copy_average(session.trainer, wrong), "E_SHAPE", "same configuration");
   options.precision = ser::Precision::bf16;

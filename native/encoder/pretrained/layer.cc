@@ -152,15 +152,16 @@ at::Tensor TransformerLayer::run(const at::Tensor& input, const SegmentsPtr& seg
   const auto key = [&](Site site) { return context.key(site_ + site); };
   const double hidden_p = context.training ? config_.hidden_dropout : 0.0;
   const double inside_p = context.training ? config_.activation_dropout : 0.0;
+  // A frozen layer under trained ones is computed as in inference.
+  const bool training = context.training && (!trained_.empty() || input.requires_grad());
   const at::Tensor a = config_.pre_norm ? normalise(input, attention_norm_) : input;
-  const at::Tensor attended = attend(qkv_.forward(a, segments, context.training, key(kQkvAdapter)), a);
-  at::Tensor x = dropout_add(out_.forward(attended, segments, context.training, key(kOutAdapter)), input, 1, hidden_p,
+  const at::Tensor attended = attend(qkv_.forward(a, segments, training, key(kQkvAdapter)), a);
+  at::Tensor x = dropout_add(out_.forward(attended, segments, training, key(kOutAdapter)), input, 1, hidden_p,
                              key(kAfterAttention), segments);
   if (!config_.pre_norm) x = normalise(x, attention_norm_);
   const at::Tensor b = config_.pre_norm ? normalise(x, feed_norm_) : x;
-  const at::Tensor hidden = at::gelu(expand_.forward(b, segments, context.training, {}));
-  const at::Tensor fed =
-      contract_.forward(dropout(hidden, inside_p, key(kInsideFeed), segments), segments, context.training, {});
+  const at::Tensor hidden = at::gelu(expand_.forward(b, segments, training, {}));
+  const at::Tensor fed = contract_.forward(dropout(hidden, inside_p, key(kInsideFeed), segments), segments, training, {});
   x = dropout_add(fed, x, 1, hidden_p, key(kAfterFeed), segments);
   return config_.pre_norm ? x : normalise(x, feed_norm_);
 }

@@ -27,7 +27,8 @@ class Projection {
   Projection(at::Tensor weight, at::Tensor bias) : weight_(std::move(weight)), bias_(std::move(bias)) {}
   void adapt(Adapter adapter) { adapter_ = std::move(adapter); }
 
-  // x: rows x in -> rows x out. In bf16 where the caller has switched autocast on. `key` is for the adapter's dropout.
+  // x: rows x in -> rows x out. In bf16 where the caller has switched autocast on. `key` is for the adapter's dropout, which
+  // `training` switches on. Otherwise, where the weight is not trained and no gradient flows through, it is kept packed.
   at::Tensor forward(const at::Tensor& x, const SegmentsPtr& segments, bool training, const DropoutKey& key) const;
 
   const at::Tensor& weight() const { return weight_; }
@@ -36,8 +37,25 @@ class Projection {
   at::Tensor merged_weight() const;
 
  private:
+  // A copy of the weight as oneDNN wants it, in the type of the arithmetic; undefined until it is needed.
+  struct Packed {
+    at::Tensor weight;
+    at::ScalarType type = at::kFloat;
+    // Of the weight that it was made from: any change of that shows in one of them.
+    const void* data = nullptr;
+    std::uint32_t version = 0;
+    std::uint64_t generation = 0;
+  };
+  const at::Tensor& packed(at::ScalarType type) const;
+  at::Tensor product(const at::Tensor& x, bool training) const;
+
   at::Tensor weight_, bias_;
   Adapter adapter_;
+  mutable Packed packed_;
 };
+
+// To be called after weights have been loaded: models may share the memory of frozen weights, and a change through one does not
+// raise the version of the other's tensors.
+void drop_packed_weights() noexcept;
 
 }  // namespace ser
