@@ -110,7 +110,7 @@ describe('train --encoder', () => {
         .map((line) => Object.values(JSON.parse(line).probabilities as Record<string, number>));
     const [short, full] = [await probabilities('features-1'), await probabilities('features-0')];
     expect(short.length).toBe(full.length);
-    short.flat().forEach((value, index) => expect(value).toBeCloseTo(full.flat()[index]!, 3));
+    for (const [index, value] of short.flat().entries()) expect(value).toBeCloseTo(full.flat()[index]!, 3);
     const mixed = await run(
       [
         'train',
