@@ -12,6 +12,7 @@ import { modelConfig } from '../dist/train/model-card.js';
 import { settlePrecision } from '../dist/train/precision.js';
 import { prepare } from '../dist/train/prepare.js';
 import { mixesById, stepRequest } from '../dist/train/step-request.js';
+import { spectrogramBands, trainEncoder } from '../dist/train/train-encoder.js';
 import { median, tell } from './measure.mjs';
 
 const [data, passes = '3', ...settings] = process.argv.slice(2);
@@ -24,7 +25,9 @@ const audio = chosen.reduce((sum, { length }) => sum + length / 16_000, 0);
 
 const engine = await openEngine();
 const native = await engine.openStore(store.path, store.samples);
-const model = await engine.createModel(modelConfig(config, corpus.classes.length), 1);
+const encoder = await trainEncoder(config.encoder);
+const model = await engine.createModel(modelConfig(config, encoder, corpus.classes.length), 1);
+if (encoder.files.length > 0) await model.loadPretrained(encoder.files);
 const { parameters } = await model.info();
 const { optimiser } = config;
 const trainer = await engine.createTrainer(model, {
@@ -39,6 +42,7 @@ const trainer = await engine.createTrainer(model, {
   averageDecay: optimiser.averageDecay,
   seed: 1,
   precision: config.precision,
+  accumulate: config.batch.accumulate,
 });
 const seconds = [];
 let step = 0;
@@ -51,6 +55,8 @@ for (let epoch = 1; epoch <= Number(passes) + 1; epoch++) {
   const { batches } = planBatches(chosen, config.batch, key);
   const context = {
     config,
+    unit: 'samples',
+    bands: spectrogramBands(encoder.config),
     classes: corpus.classes.length,
     fold: 1,
     epoch,
