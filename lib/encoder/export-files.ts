@@ -1,8 +1,9 @@
 /** What lies beside the weights of an exported encoder, and a folder that is there whole or not at all. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { DataError, hasCode, UsageError } from '../errors.js';
+import { readJson } from './read-json.js';
 
 /** Class of transformers that holds the encoder alone, where there is one. */
 const BARE_CLASSES: Record<string, string> = {
@@ -35,26 +36,7 @@ export async function exportedConfigs(directory: string): Promise<Map<string, st
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 async function readObject(path: string): Promise<Record<string, unknown> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw new DataError(`${path} cannot be read`, {
-      code: 'E_ENCODER_CONFIG',
-      cure: `Check the rights of ${basename(path)}.`,
-      cause: error,
-    });
-  }
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new DataError(`${path} is no JSON`, {
-      code: 'E_ENCODER_CONFIG',
-      cure: 'The file is damaged; fetch it anew.',
-      cause: error,
-    });
-  }
+  return (await readJson(path)) as Record<string, unknown> | undefined;
 }
 
 function lacksConfig(directory: string): DataError {

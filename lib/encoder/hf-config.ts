@@ -5,11 +5,12 @@
  * in the file. Excepted are fields that released files lack because they are younger than the files: each has its default
  * beside it below.
  */
-import { access, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { PretrainedEncoderConfig, SslEncoderConfig, WhisperEncoderConfig } from '../../bindings.js';
-import { DataError, hasCode, UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
+import { readJson } from './read-json.js';
 
 const SAMPLE_RATE = 16_000;
 const SSL_TYPES = ['wav2vec2', 'hubert', 'wavlm'] as const;
@@ -483,28 +484,4 @@ function check<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
       : `${place.join('.') || 'it'}: ${message}`,
   );
   throw malformed(path, found.join('; '));
-}
-
-/** Undefined where the file does not exist. */
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw new DataError(`${path} cannot be read`, {
-      code: 'E_ENCODER_CONFIG',
-      cure: `Check the rights of ${basename(path)}.`,
-      cause: error,
-    });
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new DataError(`${path} is no JSON`, {
-      code: 'E_ENCODER_CONFIG',
-      cure: 'The file is damaged; fetch it anew.',
-      cause: error,
-    });
-  }
 }
