@@ -15,6 +15,7 @@ import { trainProgress } from './train-progress.js';
 interface TrainFlags {
   corpus?: string;
   data?: string;
+  choice?: string[];
   protocol?: string;
   folds?: 'all' | number[];
   encoder?: string;
@@ -60,6 +61,17 @@ function lossList(text: string): string[] {
   return names;
 }
 
+/** `name=value` pairs of `--choice`. */
+export function choiceMap(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new UsageError(`--choice expects name=value, got "${pair}"`, { code: 'E_USAGE' });
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
 export function registerTrain(program: Command): void {
   program
     .command('train')
@@ -71,6 +83,11 @@ export function registerTrain(program: Command): void {
       `one of ${corpusReaders.map((reader) => reader.name).join(', ')} (default: demo)`,
     )
     .option('--data <path>', 'folder or manifest of the corpus')
+    .option(
+      '--choice <name=value>',
+      'what the corpus leaves to choose, e.g. classes=6; repeatable',
+      (value: string, all: string[] = []) => [...all, value],
+    )
     .option('--protocol <name>', 'how folds are made; see below')
     .option('--folds <list>', 'all, or folds such as 1,2', foldList)
     .addOption(new Option('--validation <how>', 'validation speakers').choices(['next-fold', 'none']))
@@ -135,6 +152,7 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'final',
   ] as const;
   for (const name of copied) if (flags[name] !== undefined) Object.assign(config, { [name]: flags[name] });
+  if (flags.choice) config.choices = choiceMap(flags.choice);
   if (flags.encoder === 'mel') config.encoder = { kind: 'mel' };
   else if (flags.encoder) config.encoder = { kind: 'pretrained', source: flags.encoder };
   if (flags.mix) config.mix = { kind: flags.mix };

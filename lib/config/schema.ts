@@ -189,6 +189,16 @@ const trainConfigFields = z.strictObject({
     .optional()
     .describe('corpus folder: regular expression whose group names the speaker'),
   speakers: z.literal('per-file').optional().describe('corpus folder: every file is a speaker of its own'),
+  choices: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('what a corpus leaves to choose, such as which classes; see docs/corpora.md'),
+  labels: z
+    .enum(['hard', 'soft'])
+    .default('hard')
+    .describe(
+      "soft: the raters' votes, where the corpus has them; scores are against the hard label either way",
+    ),
   protocol: z.string().optional().describe('how folds are made; the corpus has a default'),
   folds: z
     .union([z.literal('all'), z.array(z.int().min(1)).min(1)])

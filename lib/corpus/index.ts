@@ -31,6 +31,7 @@ const optionsSchema = z.object({
   allowPartial: z.boolean().optional(),
   speakerPattern: z.string().optional(),
   speakers: z.literal('per-file').optional(),
+  choices: z.record(z.string(), z.string()).optional(),
 });
 
 /**
@@ -49,5 +50,22 @@ export async function readCorpus(name: string, options: CorpusOptions = {}): Pro
       cure: 'See CorpusOptions for what each takes.',
     });
   }
-  return reader.read(parsed.data);
+  return reader.read({ ...parsed.data, choices: settleChoices(reader, parsed.data.choices ?? {}) });
+}
+
+/** Every choice of a reader with its value; refuses names and values that the reader does not have. */
+function settleChoices(reader: CorpusReader, asked: Record<string, string>): Record<string, string> {
+  const known = reader.choices ?? [];
+  for (const [name, value] of Object.entries(asked)) {
+    const choice = known.find((candidate) => candidate.name === name);
+    if (choice?.values.includes(value)) continue;
+    const all = known.map(({ name, values }) => `${name}=${values.join('|')}`).join(', ');
+    throw new UsageError(
+      choice
+        ? `Choice ${name} of corpus ${reader.name} is ${choice.values.join(', ')}; found "${value}".`
+        : `Corpus ${reader.name} has no choice "${name}".`,
+      { code: 'E_CORPUS_CHOICE', cure: all ? `It has: ${all}.` : 'It leaves no choice.' },
+    );
+  }
+  return Object.fromEntries(known.map(({ name, values }) => [name, asked[name] ?? values[0]!]));
 }

@@ -31,6 +31,11 @@ export interface Utterance {
   gender?: 'male' | 'female';
   /** The sentence spoken, or a code for it: utterances with the same text share it. */
   text?: string;
+  /**
+   * How many raters chose each of the corpus' classes, where the corpus has several: the soft label is this, divided by its sum.
+   * Votes for anything else are left out.
+   */
+  votes?: Record<Emotion, number>;
   /** Split named by a manifest, if any. */
   split?: 'train' | 'validation' | 'test';
   /** The source's own labels, untouched. */
@@ -56,6 +61,19 @@ export interface Corpus {
   dropped: Dropped[];
   /** Sentences a user should read: a partial copy, odd counts. */
   warnings: string[];
+  /** The copy lacks files that the corpus is known to have: its figures compare with no published ones. */
+  partial?: boolean;
+  /** What was chosen where the corpus leaves a choice, every choice with its value. */
+  choices?: Record<string, string>;
+}
+
+/** A real choice that a corpus leaves, such as which classes count: `--choice name=value`. */
+export interface CorpusChoice {
+  name: string;
+  /** The first is the default. */
+  values: readonly string[];
+  /** One line for `--help`. */
+  summary: string;
 }
 
 export interface CorpusOptions {
@@ -69,6 +87,8 @@ export interface CorpusOptions {
   speakerPattern?: string;
   /** `folder`: `per-file` declares every file a speaker of its own. Honest only where no voice occurs twice. */
   speakers?: 'per-file';
+  /** Values of the reader's choices by name; the default of each where absent. */
+  choices?: Record<string, string>;
 }
 
 export interface CorpusReader {
@@ -77,5 +97,7 @@ export interface CorpusReader {
   summary: string;
   /** Protocol used when the user names none. */
   defaultProtocol: string;
+  /** Choices that the corpus leaves; none where absent. */
+  choices?: readonly CorpusChoice[];
   read(options: CorpusOptions): Promise<Corpus>;
 }

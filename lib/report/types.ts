@@ -18,6 +18,44 @@ export interface Scores {
   confusion: number[][];
 }
 
+/** Low and high end of a 95 % interval, clustered by speaker. */
+export type Interval = [low: number, high: number];
+
+/** Scores over all held-out utterances together. */
+export interface PooledScores extends Scores {
+  /** Clustered by speaker; null where the figure is, or with a single speaker. */
+  ci95?: Record<'wa' | 'ua' | 'wf1' | 'mf1', Interval | null>;
+}
+
+/** Scores of the utterances of one speaker, session or gender, over all folds. */
+export interface GroupScores {
+  name: string;
+  n: number;
+  wa: number;
+  /** Over the classes that the group has; `classes` says how many. */
+  ua: number;
+  classes: number;
+}
+
+/** Recall and precision of one class over all held-out utterances. */
+export interface ClassScores {
+  name: string;
+  support: number;
+  recall: number | null;
+  precision: number | null;
+  f1: number;
+}
+
+/** How far the probability of the top label can be taken at its word. */
+export interface Calibration {
+  /** Expected calibration error over 15 equal-width bins of the top label's probability. */
+  ece: number;
+  /** Mean over utterances of the squared distance between probabilities and the one-hot label, summed over classes. */
+  brier: number;
+  /** Bins of the reliability diagram; those without an utterance are left out. */
+  bins: { low: number; high: number; n: number; confidence: number; accuracy: number }[];
+}
+
 export interface FoldSelection extends Omit<Scores, 'n'> {
   /** Counts from 1. */
   epoch: number;
@@ -64,7 +102,17 @@ export interface RunReport {
   seeds: number[];
   folds: FoldReport[];
   mean: Record<Selection, SelectionSummary>;
-  pooled: Record<Selection, Scores>;
+  pooled: Record<Selection, PooledScores>;
+  /** Speakers held out: the clusters of the intervals. */
+  speakers?: number;
+  /** Of the validation-selected epoch's predictions. */
+  perClass?: ClassScores[];
+  /** Of the validation-selected epoch's predictions; sessions and genders only where the corpus names them. */
+  groups?: { speaker: GroupScores[]; session?: GroupScores[]; gender?: GroupScores[] };
+  /** Validation-selected; `scaled` after each fold's temperature, which was fitted on its validation part. */
+  calibration?: { plain: Calibration; scaled?: Calibration; temperatures?: number[] };
+  /** The corpus was not complete: no figure here compares with a published one. */
+  partial?: boolean;
   warnings: string[];
 }
 
@@ -75,6 +123,8 @@ export interface PredictionLine {
   selection: Selection;
   id: string;
   speaker: string;
+  session?: string;
+  gender?: 'male' | 'female';
   /** The true class. */
   label: string;
   predicted: string;

@@ -41,6 +41,7 @@ export async function prepare(
     allowPartial: config.allowPartial,
     speakerPattern: config.speakerPattern,
     speakers: config.speakers,
+    choices: config.choices,
   });
   emit({
     type: 'corpus',
@@ -91,14 +92,26 @@ export async function prepare(
   const index = new Map(corpus.classes.map((name, label) => [name, label]));
   const rows = new Map<string, LabelledRow>();
   const active = config.mix.kind === 'eam' && config.mix.segment === 'voiced' ? new Map() : undefined;
-  for (const { id, emotion } of corpus.utterances) {
+  for (const { id, emotion, votes } of corpus.utterances) {
     const { offset, length } = store.entries.get(id)!;
     const [start, end] = config.trim > 0 ? activePart(readSamples(store, id), config.trim) : [0, length];
-    rows.set(id, { id, label: index.get(emotion)!, entry: { offset: offset + start, length: end - start } });
+    rows.set(id, {
+      id,
+      label: index.get(emotion)!,
+      ...(config.labels === 'soft' && votes ? { soft: softLabel(corpus.classes, votes) } : {}),
+      entry: { offset: offset + start, length: end - start },
+    });
     active?.set(id, activePart(readSamples(store, id).subarray(start, end), VOICED_FLOOR_DB));
   }
   const speakers = new Map(corpus.utterances.map(({ id, speaker }) => [id, speaker]));
   return { corpus, store, plan, running, rows, speakers, active };
+}
+
+/** Shares of the votes, in the order of `classes`; undefined where no vote fell on one of them. */
+function softLabel(classes: readonly string[], votes: Record<string, number>): Float32Array | undefined {
+  const counts = classes.map((name) => votes[name] ?? 0);
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return sum > 0 ? Float32Array.from(counts, (count) => count / sum) : undefined;
 }
 
 /** Files that were decoded with a complaint (truncated, clipped): the first few by name, the rest counted. */

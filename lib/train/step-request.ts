@@ -12,6 +12,8 @@ export interface LabelledRow {
   id: string;
   /** Index into the corpus' classes. */
   label: number;
+  /** Shares of the raters' votes over the classes, in place of the one class in the loss. C. */
+  soft?: Float32Array;
   /** Its samples in the store, without the silence that `trim` leaves out. */
   entry: Pick<StoreEntry, 'offset' | 'length'>;
   /** The same in a store of features, counted in frames. */
@@ -29,10 +31,12 @@ export function storeRows(utterances: readonly LabelledRow[], unit: 'samples' | 
   };
 }
 
-function oneHot(labels: readonly (number | undefined)[], classes: number): Float32Array {
-  const result = new Float32Array(labels.length * classes);
-  labels.forEach((label, row) => {
-    if (label !== undefined) result[row * classes + label] = 1;
+/** Soft labels where an utterance has one, else one-hot; a row of zeros where there is no utterance. B x C. */
+function labelRows(utterances: readonly (LabelledRow | undefined)[], classes: number): Float32Array {
+  const result = new Float32Array(utterances.length * classes);
+  utterances.forEach((utterance, row) => {
+    if (utterance?.soft) result.set(utterance.soft, row * classes);
+    else if (utterance) result[row * classes + utterance.label] = 1;
   });
   return result;
 }
@@ -60,10 +64,7 @@ export function stepRequest(ids: readonly string[], context: StepContext): StepR
   const utterances = ids.map((id) => byId.get(id)!);
   const request: StepRequest = {
     rows: storeRows(utterances, context.unit),
-    labels: oneHot(
-      utterances.map((u) => u.label),
-      classes,
-    ),
+    labels: labelRows(utterances, classes),
     augment: drawAugment(ids, config.augment, context.bands, { seed: config.seed, fold, epoch }),
     step: context.step,
     learningRate: context.rates.model,
@@ -73,10 +74,7 @@ export function stepRequest(ids: readonly string[], context: StepContext): StepR
     const rows = ids.map((id) => mixes.get(id));
     const partners = rows.map((row) => (row ? byId.get(row.partner)! : undefined));
     request.mix = mixRows(config.mix.kind, rows, partners);
-    request.partnerLabels = oneHot(
-      partners.map((partner) => partner?.label),
-      classes,
-    );
+    request.partnerLabels = labelRows(partners, classes);
   }
   return request;
 }
