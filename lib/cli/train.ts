@@ -16,6 +16,7 @@ interface TrainFlags {
   corpus?: string;
   data?: string;
   choice?: string[];
+  allowPartial?: boolean;
   protocol?: string;
   folds?: 'all' | number[];
   encoder?: string;
@@ -88,6 +89,7 @@ export function registerTrain(program: Command): void {
       'what the corpus leaves to choose, e.g. classes=6; repeatable',
       (value: string, all: string[] = []) => [...all, value],
     )
+    .option('--allow-partial', 'accept a copy that lacks files of the corpus; the report says so')
     .option('--protocol <name>', 'how folds are made; see below')
     .option('--folds <list>', 'all, or folds such as 1,2', foldList)
     .addOption(new Option('--validation <how>', 'validation speakers').choices(['next-fold', 'none']))
@@ -141,6 +143,7 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
   const copied = [
     'corpus',
     'data',
+    'allowPartial',
     'protocol',
     'folds',
     'validation',

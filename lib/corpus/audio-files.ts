@@ -46,6 +46,13 @@ export function isVideo(extension: string): boolean {
   return (VIDEO_EXTENSIONS as readonly string[]).includes(extension);
 }
 
+/** Orders copies of one recording, the one to keep first: lossless before lossy, then the shallower path, then by path. */
+export function byPreference(a: FoundFile, b: FoundFile): number {
+  const rank = (file: FoundFile): number =>
+    (AUDIO_EXTENSIONS as readonly string[]).indexOf(file.extension) * 100 + file.relative.split('/').length;
+  return rank(a) - rank(b) || byCodeUnit(a.relative, b.relative);
+}
+
 /** Sorts by code unit: the same order on every machine, unlike the locale's. */
 export function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

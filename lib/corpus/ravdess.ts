@@ -7,15 +7,17 @@
 
 import { DataError } from '../errors.js';
 import {
-  AUDIO_EXTENSIONS,
   byCodeUnit,
+  byPreference,
   type FoundFile,
   findMedia,
   isAudio,
   listSome,
   resolveData,
 } from './audio-files.js';
-import type { Corpus, CorpusReader, Dropped, KnownEmotion, Utterance } from './types.js';
+import { DropList } from './drop-list.js';
+import { settlePartial } from './partial-copy.js';
+import type { Corpus, CorpusReader, KnownEmotion, Utterance } from './types.js';
 
 const ACTORS = 24;
 const PER_ACTOR = 60;
@@ -100,18 +102,6 @@ function describeMissing(missing: readonly string[]): string {
   return parts.join('; and ');
 }
 
-class DropList {
-  readonly #byReason = new Map<string, string[]>();
-
-  add(reason: string, path: string): void {
-    this.#byReason.set(reason, [...(this.#byReason.get(reason) ?? []), path]);
-  }
-
-  list(): Dropped[] {
-    return [...this.#byReason].map(([reason, paths]) => ({ reason, paths }));
-  }
-}
-
 async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpus> {
   const root = await resolveData('ravdess', options.data, 'folder');
   const tree = await findMedia(root);
@@ -119,11 +109,8 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
   const drops = new DropList();
   const kept = new Map<string, FoundFile>();
 
-  // Copies compete: lossless before lossy, then the shallower path. The published zip holds all files twice.
-  const preference = (file: FoundFile): number =>
-    AUDIO_EXTENSIONS.indexOf(file.extension as (typeof AUDIO_EXTENSIONS)[number]) * 100 +
-    file.relative.split('/').length;
-  for (const file of [...tree.files].sort((a, b) => preference(a) - preference(b))) {
+  // The published zip holds all files twice.
+  for (const file of [...tree.files].sort(byPreference)) {
     if (!/^\d\d(?:-\d\d){6}$/.test(file.stem))
       drops.add('the name is not a RAVDESS one (seven two-digit fields)', file.path);
     else if (file.stem.slice(3, 5) === '02') drops.add('song (channel 02), not speech', file.path);
@@ -144,20 +131,12 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
     );
   }
   const missing = [...expected].filter((stem) => !kept.has(stem));
-  const warnings: string[] = [];
-  if (missing.length > 0) {
-    const sentence =
-      `RAVDESS has ${ACTORS} x ${PER_ACTOR} = ${expected.size} speech utterances, ${kept.size} were found below ${root}; ` +
-      `missing: ${describeMissing(missing)}.`;
-    if (options.allowPartial !== true) {
-      throw new DataError(sentence, {
-        code: 'E_CORPUS_PARTIAL',
-        cure: 'Complete the copy, or accept it as it is: --set allowPartial=true (figures then compare with no published ones).',
-        details: { missing },
-      });
-    }
-    warnings.push(`Partial copy, not comparable with published figures. ${sentence}`);
-  }
+  const difference =
+    missing.length === 0
+      ? undefined
+      : `RAVDESS has ${ACTORS} x ${PER_ACTOR} = ${expected.size} speech utterances, ${kept.size} were found below ${root}; ` +
+        `missing: ${describeMissing(missing)}.`;
+  const settled = settlePartial(options, difference, { missing });
   const utterances = [...kept.values()].map(utteranceOf).sort((a, b) => byCodeUnit(a.id, b.id));
   const present = new Set(utterances.map((utterance) => utterance.emotion));
   return {
@@ -167,7 +146,7 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
     classes: EMOTION_CODES.map(([, emotion]) => emotion).filter((emotion) => present.has(emotion)),
     utterances,
     dropped: [...tree.dropped, ...drops.list()],
-    warnings,
+    ...settled,
   };
 }
 

@@ -45,6 +45,7 @@ describe('a complete copy', () => {
     expect(corpus.utterances.map(({ id }) => id)).toEqual(ravdessStems());
     expect(corpus.dropped).toEqual([]);
     expect(corpus.warnings).toEqual([]);
+    expect(corpus.partial).toBeUndefined();
     expect(corpus.synthetic).toBe(false);
     expect(corpus.utterances.find(({ id }) => id === '03-01-05-02-01-02-12')).toEqual({
       id: '03-01-05-02-01-02-12',
@@ -114,6 +115,7 @@ describe('a partial copy', () => {
   test('is a warning with allowPartial', async () => {
     const corpus = await readCorpus('ravdess', { data: await partial(), allowPartial: true });
     expect(corpus.utterances).toHaveLength(1379);
+    expect(corpus.partial).toBe(true);
     expect(corpus.warnings).toHaveLength(1);
     expect(corpus.warnings[0]).toContain('Actor_24');
   });
