@@ -5,6 +5,7 @@ import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerDoctor } from './doctor.js';
 import { registerExport } from './export.js';
+import { registerFolds } from './folds.js';
 import { registerPredict } from './predict.js';
 import { registerPull } from './pull.js';
 import { registerReport } from './report.js';
@@ -21,6 +22,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   for (const register of [
     registerTrain,
+    registerFolds,
     registerPredict,
     registerReport,
     registerExport,

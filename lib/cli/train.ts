@@ -5,6 +5,7 @@ import type { TrainConfigInput } from '../config/schema.js';
 import { corpusReaders } from '../corpus/index.js';
 import { UsageError } from '../errors.js';
 import { protocolSummaries } from '../folds/index.js';
+import { VALIDATIONS, type Validation } from '../folds/types.js';
 import { renderReportText } from '../report/index.js';
 import { LOSS_NAMES } from '../train/epoch-sums.js';
 import { train } from '../train/train.js';
@@ -18,6 +19,7 @@ interface TrainFlags {
   choice?: string[];
   allowPartial?: boolean;
   protocol?: string;
+  plan?: string;
   folds?: 'all' | number[];
   encoder?: string;
   mix?: 'eam' | 'lam' | 'none';
@@ -32,13 +34,14 @@ interface TrainFlags {
   json?: boolean;
   config?: string;
   set?: string[];
-  validation?: 'next-fold' | 'none';
+  validation?: Validation;
+  validationSpeakers?: number;
   onBadAudio?: 'fail' | 'skip';
   final?: boolean;
   printConfig?: boolean;
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number.');
   return value;
@@ -91,8 +94,10 @@ export function registerTrain(program: Command): void {
     )
     .option('--allow-partial', 'accept a copy that lacks files of the corpus; the report says so')
     .option('--protocol <name>', 'how folds are made; see below')
+    .option('--plan <file>', 'fold plan, in place of --protocol and --validation (see ser-native folds)')
     .option('--folds <list>', 'all, or folds such as 1,2', foldList)
-    .addOption(new Option('--validation <how>', 'validation speakers').choices(['next-fold', 'none']))
+    .addOption(new Option('--validation <how>', 'who chooses the epoch').choices([...VALIDATIONS]))
+    .option('--validation-speakers <n>', 'of --validation speaker: about how many', wholeNumber)
     .addOption(
       new Option('--preset <name>', 'starting point of the configuration').choices(Object.keys(PRESETS)),
     )
@@ -145,8 +150,10 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'data',
     'allowPartial',
     'protocol',
+    'plan',
     'folds',
     'validation',
+    'validationSpeakers',
     'pooling',
     'epochs',
     'seed',
@@ -169,6 +176,11 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
 }
 
 async function run(flags: TrainFlags): Promise<void> {
+  if (flags.plan && (flags.protocol || flags.validation)) {
+    throw new UsageError('--plan brings its protocol and validation: leave --protocol and --validation out', {
+      code: 'E_USAGE',
+    });
+  }
   const file = flags.config ? await readConfigFile(flags.config) : undefined;
   const config = mergeLayers({ file, settings: flags.set, flags: flagsToConfig(flags) });
   if (flags.printConfig) {

@@ -1,5 +1,6 @@
 /** The configuration of a training run: every field, its unit, its default, and the check on it. */
 import { z } from 'zod';
+import { VALIDATIONS } from '../folds/types.js';
 
 const fraction = z.number().min(0).max(1);
 const range = z
@@ -200,14 +201,25 @@ const trainConfigFields = z.strictObject({
       "soft: the raters' votes, where the corpus has them; scores are against the hard label either way",
     ),
   protocol: z.string().optional().describe('how folds are made; the corpus has a default'),
+  plan: z
+    .string()
+    .optional()
+    .describe('file of a fold plan, in place of protocol and validation; see docs/folds.md'),
   folds: z
     .union([z.literal('all'), z.array(z.int().min(1)).min(1)])
     .default('all')
     .describe('to run in this sitting'),
   validation: z
-    .enum(['next-fold', 'none'])
+    .enum(VALIDATIONS)
     .default('next-fold')
-    .describe('speakers that choose the epoch; none takes the last epoch'),
+    .describe(
+      'speakers that choose the epoch: of the next fold, or held out of the training part (speaker, session); none takes the last epoch',
+    ),
+  validationSpeakers: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('validation speaker: about how many; a tenth of the training speakers'),
   seed: z.int().min(0).default(1).describe('of every random choice'),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
   precision: z
@@ -246,14 +258,16 @@ const trainConfigFields = z.strictObject({
   batch,
 });
 
-/** Augmentation of the spectrogram's axes that only the mel encoder's front-end knows. */
-export const trainConfigSchema = trainConfigFields.refine(
-  ({ encoder: { kind }, augment: { tempo, warp } }) => kind === 'mel' || (!tempo && !warp),
-  {
+export const trainConfigSchema = trainConfigFields
+  // Augmentation of the spectrogram's axes that only the mel encoder's front-end knows.
+  .refine(({ encoder: { kind }, augment: { tempo, warp } }) => kind === 'mel' || (!tempo && !warp), {
     path: ['augment'],
     message: 'tempo and warp need the mel encoder; speed, gain and noise suit every encoder',
-  },
-);
+  })
+  .refine(({ plan, protocol }) => plan === undefined || protocol === undefined, {
+    path: ['plan'],
+    message: 'a plan brings its protocol: leave plan or protocol out',
+  });
 
 /** A resolved configuration: every field present. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;

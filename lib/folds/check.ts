@@ -4,83 +4,74 @@
  */
 
 import { listSome } from '../corpus/audio-files.js';
-import type { Corpus, Utterance } from '../corpus/types.js';
+import type { Corpus } from '../corpus/types.js';
 import { DataError } from '../errors.js';
-import type { Fold } from './types.js';
+import { type Leak, type Placed, sharedRecordings, sharedSpeakers, sharedUtterances } from './leaks.js';
+import { type Fold, PARTS, type Part } from './types.js';
 
 export interface CheckOptions {
   /** Hash of each utterance's decoded samples, by id, as the sample store gives it; ids may be missing. */
   samplesSha256?: ReadonlyMap<string, string>;
 }
 
-const PARTS = ['train', 'validation', 'test'] as const;
-type Part = (typeof PARTS)[number];
+const KINDS: Record<Leak['kind'], { what: string; cure: string }> = {
+  utterance: { what: 'utterances are listed twice', cure: 'List each utterance once.' },
+  speaker: {
+    what: 'speakers are in two parts, so the model would be judged on voices it has heard',
+    cure: 'Keep each speaker in one part: correct the split or session column, or use loso or group-K.',
+  },
+  recording: {
+    what: 'the same recording, sample for sample, is in two parts under different speakers',
+    cure: 'Remove the copy from the corpus, or correct its speaker.',
+  },
+};
 
-interface Placed {
-  part: Part;
-  utterance: Utterance;
+/** A leak in a few words: `Actor_01 in train and test`. */
+export function describeLeak(leak: Leak): string {
+  if (leak.kind === 'speaker') return `${leak.speaker} in ${Object.keys(leak.parts).join(' and ')}`;
+  const [a, b] = leak.parts;
+  if (leak.kind === 'utterance') return `${leak.id} in ${a}${a === b ? ' twice' : ` and ${b}`}`;
+  return `${a} ${leak.ids[0]} ${leak.match === 'near' ? '~' : '='} ${b} ${leak.ids[1]}`;
 }
 
-function leak(fold: Fold, what: string, items: readonly string[], cure: string): DataError {
-  return new DataError(`Fold ${fold.fold} leaks: ${what} (${listSome(items, 8)}).`, {
+function refuse(fold: Fold, leaks: readonly Leak[]): void {
+  if (leaks.length === 0) return;
+  const { what, cure } = KINDS[leaks[0]!.kind];
+  const items = leaks.map(describeLeak);
+  throw new DataError(`Fold ${fold.fold} leaks: ${what} (${listSome(items, 8)}).`, {
     code: 'E_LEAK',
     cure,
-    details: { fold: fold.fold, items },
+    details: { fold: fold.fold, items, leaks },
   });
 }
 
-/** Keys that occur in two parts, with an utterance of each: `key: train a, test b`. */
-function acrossParts(
+/** The classes that a part lacks, for each part that has an utterance. */
+export function lackingClasses(
   placed: readonly Placed[],
-  keyOf: (utterance: Utterance) => string | undefined,
-): [string, Placed, Placed][] {
-  const first = new Map<string, Placed>();
-  const found = new Map<string, [string, Placed, Placed]>();
-  for (const item of placed) {
-    const key = keyOf(item.utterance);
-    if (key === undefined) continue;
-    const other = first.get(key);
-    if (other === undefined) first.set(key, item);
-    else if (other.part !== item.part && !found.has(key)) found.set(key, [key, other, item]);
-  }
-  return [...found.values()];
+  classes: readonly string[],
+): { part: Part; lacking: string[] }[] {
+  return PARTS.flatMap((part) => {
+    const present = new Set(
+      placed.filter((item) => item.part === part).map(({ utterance }) => utterance.emotion),
+    );
+    const lacking = classes.filter((emotion) => !present.has(emotion));
+    // An empty validation part is a choice; empty others are refused before.
+    return present.size === 0 || lacking.length === 0 ? [] : [{ part, lacking }];
+  });
 }
 
-function checkLeaks(fold: Fold, placed: readonly Placed[], options: CheckOptions): void {
-  const where = (item: Placed): string => `${item.part} ${item.utterance.id}`;
-  const speakers = acrossParts(placed, (utterance) => utterance.speaker);
-  if (speakers.length > 0) {
-    const items = speakers.map(([speaker, a, b]) => `${speaker} in ${a.part} and ${b.part}`);
-    throw leak(
-      fold,
-      'speakers are in two parts, so the model would be judged on voices it has heard',
-      items,
-      'Keep each speaker in one part: correct the split or session column, or use loso or group-K.',
-    );
-  }
-  const { samplesSha256 } = options;
-  if (samplesSha256 === undefined) return;
-  const recordings = acrossParts(placed, (utterance) => samplesSha256.get(utterance.id));
-  if (recordings.length > 0) {
-    throw leak(
-      fold,
-      'the same recording, sample for sample, is in two parts under different speakers',
-      recordings.map(([, a, b]) => `${where(a)} = ${where(b)}`),
-      'Remove the copy from the corpus, or correct its speaker.',
-    );
-  }
+/** A sentence on classes that a part lacks. */
+export function describeLacking(fold: number, part: Part, lacking: readonly string[]): string {
+  const missing = `Fold ${fold}: the ${part === 'train' ? 'training' : part} part has no ${lacking.join(', ')}`;
+  if (part === 'train') return `${missing}, so the model cannot learn it.`;
+  return part === 'test'
+    ? `${missing}, so its UA is undefined; the pooled UA counts.`
+    : `${missing}; epochs are selected by WA instead of UA.`;
 }
 
 /** Sentences on classes that a part lacks: an error for training, a warning elsewhere. */
 function checkClasses(fold: Fold, placed: readonly Placed[], corpus: Corpus): string[] {
-  const warnings: string[] = [];
-  for (const part of PARTS) {
-    const present = new Set(
-      placed.filter((item) => item.part === part).map((item) => item.utterance.emotion),
-    );
-    if (present.size === 0) continue; // an empty validation part is a choice; empty others are refused before
-    const lacking = corpus.classes.filter((emotion) => !present.has(emotion));
-    if (lacking.length === 0) continue;
+  return lackingClasses(placed, corpus.classes).map(({ part, lacking }) => {
     if (part === 'train') {
       throw new DataError(`Fold ${fold.fold}: the training part has no utterance of ${lacking.join(', ')}.`, {
         code: 'E_CLASS_MISSING',
@@ -88,13 +79,25 @@ function checkClasses(fold: Fold, placed: readonly Placed[], corpus: Corpus): st
         details: { fold: fold.fold, classes: lacking },
       });
     }
-    warnings.push(
-      part === 'test'
-        ? `Fold ${fold.fold}: the test part has no ${lacking.join(', ')}, so its UA is undefined; the pooled UA counts.`
-        : `Fold ${fold.fold}: the validation part has no ${lacking.join(', ')}; epochs are selected by WA instead of UA.`,
-    );
+    return describeLacking(fold.fold, part, lacking);
+  });
+}
+
+/** The utterances of a fold's parts, and the ids that the corpus does not have. */
+export function placeUtterances(
+  fold: Fold,
+  byId: ReadonlyMap<string, Placed['utterance']>,
+): { placed: Placed[]; unknown: string[] } {
+  const placed: Placed[] = [];
+  const unknown: string[] = [];
+  for (const part of PARTS) {
+    for (const id of fold[part]) {
+      const utterance = byId.get(id);
+      if (utterance === undefined) unknown.push(id);
+      else placed.push({ part, utterance });
+    }
   }
-  return warnings;
+  return { placed, unknown };
 }
 
 /**
@@ -107,21 +110,7 @@ export function checkFolds(folds: readonly Fold[], corpus: Corpus, options: Chec
   const byId = new Map(corpus.utterances.map((utterance) => [utterance.id, utterance]));
   const warnings: string[] = [];
   for (const fold of folds) {
-    const placed: Placed[] = [];
-    const partOf = new Map<string, Part>();
-    const unknown: string[] = [];
-    const repeated: string[] = [];
-    for (const part of PARTS) {
-      for (const id of fold[part]) {
-        const utterance = byId.get(id);
-        const earlier = partOf.get(id);
-        if (earlier !== undefined)
-          repeated.push(`${id} in ${earlier}${earlier === part ? ' twice' : ` and ${part}`}`);
-        partOf.set(id, part);
-        if (utterance === undefined) unknown.push(id);
-        else placed.push({ part, utterance });
-      }
-    }
+    const { placed, unknown } = placeUtterances(fold, byId);
     if (unknown.length > 0) {
       throw new DataError(
         `Fold ${fold.fold} names ${unknown.length} utterances that corpus ${corpus.name} does not have (${listSome(unknown)}).`,
@@ -132,8 +121,7 @@ export function checkFolds(folds: readonly Fold[], corpus: Corpus, options: Chec
         },
       );
     }
-    if (repeated.length > 0)
-      throw leak(fold, 'utterances are listed twice', repeated, 'List each utterance once.');
+    refuse(fold, sharedUtterances(fold));
     for (const part of ['train', 'test'] as const) {
       if (fold[part].length > 0) continue;
       throw new DataError(`Fold ${fold.fold}: the ${part} part is empty.`, {
@@ -141,7 +129,20 @@ export function checkFolds(folds: readonly Fold[], corpus: Corpus, options: Chec
         cure: 'Use a protocol that suits the speakers there are, such as loso or group-K.',
       });
     }
-    checkLeaks(fold, placed, options);
+    refuse(
+      fold,
+      sharedSpeakers(
+        fold.fold,
+        placed.map(({ part, utterance }) => ({ part, speaker: utterance.speaker })),
+      ),
+    );
+    if (options.samplesSha256) {
+      const heard = placed.map(({ part, utterance }) => ({ part, id: utterance.id }));
+      refuse(fold, sharedRecordings(fold.fold, heard, options.samplesSha256));
+    }
+    const left = corpus.utterances.length - placed.length;
+    if (left > 0)
+      warnings.push(`Fold ${fold.fold}: ${left} utterances of the corpus are in none of its parts.`);
     warnings.push(...checkClasses(fold, placed, corpus));
   }
   return warnings;

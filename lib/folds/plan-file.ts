@@ -1,4 +1,4 @@
-/** Reads, writes and verifies stored fold plans (`folds.json`). */
+/** Reads, writes and verifies stored fold plans (`folds.json`), and those stated by speakers or sessions. */
 
 import { open, readFile, rename, rm } from 'node:fs/promises';
 
@@ -7,15 +7,18 @@ import { z } from 'zod';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, hasCode } from '../errors.js';
 import { type CheckOptions, checkFolds } from './check.js';
+import { foldsOfGroupPlan, GROUP_PLAN_SCHEMA, type GroupPlan, groupPlanSchema } from './group-plan.js';
 import { planHash } from './hash.js';
-import type { FoldPlan } from './types.js';
+import { planOf } from './plan-of.js';
+import { type FoldPlan, VALIDATIONS } from './types.js';
 
 const ids = z.array(z.string().min(1));
 const planSchema = z.object({
   schema: z.literal('ser-native/folds@1'),
   corpus: z.string(),
   protocol: z.string(),
-  validation: z.enum(['next-fold', 'none']),
+  validation: z.enum(VALIDATIONS),
+  choices: z.record(z.string(), z.string()).optional(),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   folds: z.array(z.object({ fold: z.int().min(1), train: ids, validation: ids, test: ids })).min(1),
   warnings: z.array(z.string()).optional(),
@@ -48,8 +51,7 @@ export async function writePlan(path: string, plan: FoldPlan): Promise<void> {
   }
 }
 
-/** @throws DataError where the file is missing, no plan, or its content does not match its hash. */
-export async function readPlan(path: string): Promise<FoldPlan> {
+async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -59,9 +61,8 @@ export async function readPlan(path: string): Promise<FoldPlan> {
       : `cannot be read (${(error as Error).message})`;
     throw new DataError(`Fold plan ${path} ${reason}.`, { code: 'E_PLAN_READ', cure: REPLAN, cause: error });
   }
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new DataError(`Fold plan ${path} is not JSON: truncated?`, {
       code: 'E_PLAN_READ',
@@ -69,16 +70,73 @@ export async function readPlan(path: string): Promise<FoldPlan> {
       cause: error,
     });
   }
-  const parsed = planSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new DataError(`${path} is no fold plan: ${issue.path.join('.') || 'the file'}: ${issue.message}.`, {
-      code: 'E_PLAN_READ',
-      cure: REPLAN,
-    });
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new DataError(`${path} is no fold plan: ${issue.path.join('.') || 'the file'}: ${issue.message}.`, {
+    code: 'E_PLAN_READ',
+    cure: REPLAN,
+  });
+}
+
+const isStated = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'schema' in value && value.schema === GROUP_PLAN_SCHEMA;
+
+/**
+ * A plan of either kind: with its utterance ids, or stated by speakers or sessions. Of the first, the hash is checked.
+ *
+ * @throws DataError where the file is missing, no plan, or its content does not match its hash
+ */
+export async function readPlanFile(path: string): Promise<FoldPlan | GroupPlan> {
+  const value = await readJson(path);
+  if (isStated(value)) return parsed(groupPlanSchema as z.ZodType<GroupPlan>, value, path);
+  const plan: FoldPlan = parsed(planSchema, value, path);
+  checkHash(plan);
+  return plan;
+}
+
+/**
+ * A plan with its utterance ids.
+ *
+ * @throws DataError where the file is missing, no such plan, or its content does not match its hash
+ */
+export async function readPlan(path: string): Promise<FoldPlan> {
+  const plan = await readPlanFile(path);
+  if (plan.schema === 'ser-native/folds@1') return plan;
+  throw new DataError(`${path} states its folds by ${plan.by}s: without the corpus it has no utterances.`, {
+    code: 'E_PLAN_READ',
+    cure: 'Use loadPlan(path, corpus).',
+  });
+}
+
+/**
+ * Reads a plan of either kind and puts it on a corpus.
+ *
+ * @returns the plan with its utterance ids and, as `warnings`, what `verifyPlan` says of it
+ * @throws DataError where the file is no plan, or does not hold for this corpus
+ */
+export async function loadPlan(path: string, corpus: Corpus, options: CheckOptions = {}): Promise<FoldPlan> {
+  const plan = await readPlanFile(path);
+  if (plan.schema === 'ser-native/folds@1') {
+    const { warnings: _, ...rest } = plan;
+    const warnings = verifyPlan(plan, corpus, options);
+    return warnings.length > 0 ? { ...rest, warnings } : rest;
   }
-  checkHash(parsed.data);
-  return parsed.data;
+  checkCorpus(plan, corpus);
+  const folds = foldsOfGroupPlan(plan, corpus);
+  const warnings = checkFolds(folds, corpus, options);
+  const made = planOf({ corpus, protocol: plan.protocol, validation: plan.validation, folds, warnings });
+  if (plan.hash !== undefined && plan.hash !== made.hash) {
+    throw new DataError(
+      `This copy of ${corpus.name} does not give the utterances of the fold plan ${plan.protocol}: their hash is ` +
+        `${made.hash.slice(0, 12)}, the plan states ${plan.hash.slice(0, 12)}.`,
+      { code: 'E_PLAN_HASH', cure: 'Complete the copy, or plan anew by --protocol.' },
+    );
+  }
+  return made;
 }
 
 function checkHash(plan: FoldPlan): void {
@@ -90,6 +148,26 @@ function checkHash(plan: FoldPlan): void {
   );
 }
 
+/** Whether a plan was made for this corpus, and for what is chosen of it. */
+function checkCorpus(plan: Pick<FoldPlan, 'corpus' | 'choices'>, corpus: Corpus): void {
+  if (plan.corpus !== corpus.name) {
+    throw new DataError(`The fold plan is for corpus ${plan.corpus}, not ${corpus.name}.`, {
+      code: 'E_PLAN_CORPUS',
+      cure: `Use --corpus ${plan.corpus}, or plan anew.`,
+    });
+  }
+  const other = Object.entries(plan.choices ?? {}).find(
+    ([name, value]) => (corpus.choices?.[name] ?? value) !== value,
+  );
+  if (other) {
+    const [name, value] = other;
+    throw new DataError(
+      `The fold plan is for ${corpus.name} with ${name} = ${value}; here ${name} = ${corpus.choices![name]}.`,
+      { code: 'E_PLAN_CHOICES', cure: `Choose the same, --choice ${name}=${value}, or plan anew.` },
+    );
+  }
+}
+
 /**
  * Verifies a stored plan against the corpus it is to be used with: hash, corpus, ids, leaks, classes.
  *
@@ -98,11 +176,6 @@ function checkHash(plan: FoldPlan): void {
  */
 export function verifyPlan(plan: FoldPlan, corpus: Corpus, options: CheckOptions = {}): string[] {
   checkHash(plan);
-  if (plan.corpus !== corpus.name) {
-    throw new DataError(`The fold plan is for corpus ${plan.corpus}, not ${corpus.name}.`, {
-      code: 'E_PLAN_CORPUS',
-      cure: `Use --corpus ${plan.corpus}, or plan anew.`,
-    });
-  }
+  checkCorpus(plan, corpus);
   return checkFolds(plan.folds, corpus, options);
 }

@@ -4,28 +4,56 @@ import { byCodeUnit } from '../corpus/audio-files.js';
 import type { Corpus, Utterance } from '../corpus/types.js';
 import { DataError, UsageError } from '../errors.js';
 import { type CheckOptions, checkFolds } from './check.js';
-import { planHash } from './hash.js';
-import { defaultProtocol, findProtocol, type Group, type Partition } from './protocols.js';
-import type { Fold, FoldPlan } from './types.js';
+import type { Group, Partition } from './partition.js';
+import { planOf } from './plan-of.js';
+import { defaultProtocol, findProtocol } from './protocols.js';
+import { type Fold, type FoldPlan, VALIDATIONS, type Validation } from './types.js';
+import { validationSession, validationSpeakers } from './validation.js';
 
 export interface PlanOptions extends CheckOptions {
   corpus: Corpus;
   /** Name of a protocol; the corpus' default where absent. */
   protocol?: string;
-  /** `next-fold` (default): the next fold's test part, cyclically, validates and leaves training. `none`: it trains. */
-  validation?: FoldPlan['validation'];
+  /**
+   * `next-fold` (default): the next fold's test part, cyclically, validates and leaves training. `none`: it trains. `speaker`,
+   * `session`: some whole speakers, or a whole session, of the training part validate.
+   */
+  validation?: Validation;
+  /** Validation `speaker`: about how many speakers; a tenth of the training speakers where absent, one at least. */
+  validationSpeakers?: number;
   /** Keep only these folds, counted from 1; all where absent. */
   folds?: readonly number[];
 }
 
+type Selection = Pick<PlanOptions, 'validationSpeakers'> & {
+  corpus: Corpus;
+  protocol: string;
+  validation: Validation;
+};
+
 const ids = (utterances: readonly Utterance[]): string[] =>
   utterances.map((utterance) => utterance.id).sort(byCodeUnit);
 
-function foldsOfGroups(
-  groups: readonly Group[],
-  protocol: string,
-  validation: FoldPlan['validation'],
-): Fold[] {
+/** Takes the validation part out of a fold's training part. */
+function nested(
+  fold: number,
+  training: readonly Utterance[],
+  test: readonly Utterance[],
+  how: Selection,
+): Fold {
+  const options = { corpus: how.corpus, fold, training, test, speakers: how.validationSpeakers };
+  const held = how.validation === 'speaker' ? validationSpeakers(options) : validationSession(options);
+  const gone = new Set(held);
+  return {
+    fold,
+    train: ids(training.filter((utterance) => !gone.has(utterance))),
+    validation: ids(held),
+    test: ids(test),
+  };
+}
+
+function foldsOfGroups(groups: readonly Group[], how: Selection): Fold[] {
+  const { protocol, validation } = how;
   const empty = groups.filter((group) => group.utterances.length === 0);
   if (empty.length > 0) {
     throw new DataError(
@@ -52,10 +80,15 @@ function foldsOfGroups(
     );
   }
   return groups.map((group, index) => {
-    const next = validation === 'next-fold' ? groups[(index + 1) % groups.length] : undefined;
+    const fold = index + 1;
+    if (validation === 'speaker' || validation === 'session') {
+      const training = groups.filter((other) => other !== group).flatMap((other) => other.utterances);
+      return nested(fold, training, group.utterances, how);
+    }
+    const next = validation === 'none' ? undefined : groups[group.validatedBy ?? (index + 1) % groups.length];
     const rest = groups.filter((other) => other !== group && other !== next);
     return {
-      fold: index + 1,
+      fold,
       train: ids(rest.flatMap((other) => other.utterances)),
       validation: ids(next?.utterances ?? []),
       test: ids(group.utterances),
@@ -63,15 +96,16 @@ function foldsOfGroups(
   });
 }
 
-function foldsOf(partition: Partition, protocol: string, validation: FoldPlan['validation']): Fold[] {
-  if (partition.kind === 'groups') return foldsOfGroups(partition.groups, protocol, validation);
+function foldsOf(partition: Partition, how: Selection): Fold[] {
+  if (partition.kind === 'groups') return foldsOfGroups(partition.groups, how);
   const { train, validation: held, test } = partition;
-  if (validation === 'none')
+  if (how.validation === 'none')
     return [{ fold: 1, train: ids([...train, ...held]), validation: [], test: ids(test) }];
+  if (how.validation !== 'next-fold') return [nested(1, [...train, ...held], test, how)];
   if (held.length === 0) {
     throw new DataError('The split column names no validation utterance, so no epoch can be selected.', {
       code: 'E_NO_VALIDATION',
-      cure: 'Mark some training speakers as validation, or train for a fixed schedule: --validation none.',
+      cure: 'Mark some training speakers as validation, hold some out (--validation speaker), or train for a fixed schedule: --validation none.',
     });
   }
   return [{ fold: 1, train: ids(train), validation: ids(held), test: ids(test) }];
@@ -83,7 +117,7 @@ function chosen(folds: readonly Fold[], wanted: readonly number[] | undefined, p
   if (unknown.length > 0 || wanted.length === 0) {
     const asked = wanted.length === 0 ? 'no fold was asked for' : `there is no fold ${unknown.join(', ')}`;
     throw new UsageError(`Protocol ${protocol} has folds 1 to ${folds.length}; ${asked}.`, {
-      code: 'E_FOLD_NUMBER',
+      code: 'E_FOLDS',
       cure: 'Folds count from 1; all of them: --folds all.',
     });
   }
@@ -98,20 +132,19 @@ function chosen(folds: readonly Fold[], wanted: readonly number[] | undefined, p
  */
 export function planFolds(options: PlanOptions): FoldPlan {
   const { corpus, validation = 'next-fold' } = options;
-  if (validation !== 'next-fold' && validation !== 'none') {
-    throw new UsageError(`validation is next-fold or none, found ${JSON.stringify(validation)}.`, {
+  if (!VALIDATIONS.includes(validation)) {
+    throw new UsageError(`validation is ${VALIDATIONS.join(', ')}, found ${JSON.stringify(validation)}.`, {
       code: 'E_VALIDATION',
     });
   }
   const protocol = findProtocol(options.protocol ?? defaultProtocol(corpus), corpus);
-  const all = foldsOf(protocol.partition(corpus), protocol.name, validation);
+  const all = foldsOf(protocol.partition(corpus), {
+    corpus,
+    protocol: protocol.name,
+    validation,
+    validationSpeakers: options.validationSpeakers,
+  });
   const folds = chosen(all, options.folds, protocol.name);
   const warnings = checkFolds(folds, corpus, options);
-  const plan = { corpus: corpus.name, protocol: protocol.name, validation, folds };
-  return {
-    schema: 'ser-native/folds@1',
-    ...plan,
-    hash: planHash(plan),
-    ...(warnings.length > 0 ? { warnings } : {}),
-  };
+  return planOf({ corpus, protocol: protocol.name, validation, folds, warnings });
 }

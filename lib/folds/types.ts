@@ -1,5 +1,16 @@
 /** Fold plans: which utterances train, validate and test, as serialisable data. */
 
+/**
+ * Who chooses the epoch. `next-fold` (default): the next fold's test part. `none`: nobody, all else trains. `speaker` and
+ * `session`: some whole speakers, or one whole session, of the training part (nested selection).
+ */
+export const VALIDATIONS = ['next-fold', 'none', 'speaker', 'session'] as const;
+export type Validation = (typeof VALIDATIONS)[number];
+
+/** The parts of a fold, in the order in which they are shown. */
+export const PARTS = ['train', 'validation', 'test'] as const;
+export type Part = (typeof PARTS)[number];
+
 export interface Fold {
   /** Counts from 1. */
   fold: number;
@@ -13,8 +24,9 @@ export interface FoldPlan {
   schema: 'ser-native/folds@1';
   corpus: string;
   protocol: string;
-  /** `next-fold` (default) or `none`. */
-  validation: 'next-fold' | 'none';
+  validation: Validation;
+  /** What was chosen of the corpus, where it leaves a choice; not part of the hash, which the ids already decide. */
+  choices?: Record<string, string>;
   /** sha256 (hex) over the canonical JSON of corpus, protocol, validation and folds. */
   hash: string;
   folds: Fold[];

@@ -1,4 +1,5 @@
 /** Shapes of the files of a run folder that other programs rely on. Fractions, never percent; folds count from 1. */
+import type { Validation } from '../folds/types.js';
 
 export type Selection = 'selected' | 'bestOnTest';
 
@@ -97,7 +98,7 @@ export interface RunReport {
   protocol: string;
   /** Folds that the protocol has; fewer may have been run. */
   protocolFolds: number;
-  validation: 'next-fold' | 'none';
+  validation: Validation;
   classes: string[];
   seeds: number[];
   folds: FoldReport[];
@@ -113,6 +114,8 @@ export interface RunReport {
   calibration?: { plain: Calibration; scaled?: Calibration; temperatures?: number[] };
   /** The corpus was not complete: no figure here compares with a published one. */
   partial?: boolean;
+  /** What was looked for in the folds and in what was predicted, and what was found. Leaks are refused before training. */
+  audit?: { leaks: number; warnings: string[]; checked: string[] };
   warnings: string[];
 }
 

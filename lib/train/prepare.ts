@@ -9,7 +9,7 @@ import { DEMO_VERSION, synthesiseDemo } from '../corpus/demo/index.js';
 import { readCorpus } from '../corpus/index.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, UsageError } from '../errors.js';
-import { planFolds } from '../folds/index.js';
+import { loadPlan, planFolds } from '../folds/index.js';
 import type { FoldPlan } from '../folds/types.js';
 import { cacheRoot } from '../runtime/cache.js';
 import type { LabelledRow } from './step-request.js';
@@ -79,12 +79,12 @@ export async function prepare(
       details: store.bad,
     });
   }
-  const plan = planFolds({
-    corpus,
-    protocol: config.protocol,
-    validation: config.validation,
-    samplesSha256: new Map([...store.entries].map(([id, entry]) => [id, entry.samplesSha256])),
-  });
+  const samplesSha256 = new Map([...store.entries].map(([id, entry]) => [id, entry.samplesSha256]));
+  const { protocol, validation, validationSpeakers } = config;
+  const plan =
+    config.plan === undefined
+      ? planFolds({ corpus, protocol, validation, validationSpeakers, samplesSha256 })
+      : await loadPlan(config.plan, corpus, { samplesSha256 });
   for (const message of plan.warnings ?? []) emit({ type: 'warning', message });
   const running = chosenFolds(config.folds, plan);
   emit({ type: 'plan', protocol: plan.protocol, hash: plan.hash, folds: plan.folds.length, running });

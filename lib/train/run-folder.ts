@@ -26,10 +26,10 @@ export interface RunFile {
 
 /**
  * Hash over the settings that decide a fold's numbers. Left out: which folds are run in this sitting, whether a final
- * model is fitted, the device, and where the data lies (the fold plan and the store's hashes stand for the data).
+ * model is fitted, the device, and where data and fold plan lie (the plan's hash and the store's stand for them).
  */
 export function runHash(config: TrainConfig): string {
-  const { folds: _folds, final: _final, device: _device, data: _data, ...rest } = config;
+  const { folds: _folds, final: _final, device: _device, data: _data, plan: _plan, ...rest } = config;
   return configHash(rest as TrainConfig);
 }
 
@@ -215,19 +215,20 @@ export async function findUnfinished(parent: string, config: TrainConfig): Promi
 export function defaultOut(corpus: string, protocol: string, now: Date): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const stem = protocol.startsWith(corpus) ? protocol : `${corpus}-${protocol}`;
-  return join('runs', `${stem}-${stamp}`);
+  // A protocol's name may come from a plan file: no path of its own.
+  return join('runs', `${stem.replace(/[^A-Za-z0-9._-]+/g, '-')}-${stamp}`);
 }
 
 /**
  * The configuration with which a run goes on: its own, with what the user may change between sittings (folds, final,
- * device, data). Any other difference is refused by name, since half a run under other settings is no run.
+ * device, data, plan). Any other difference is refused by name, since half a run under other settings is no run.
  */
 export function continuedConfig(stored: TrainConfig, asked: Record<string, unknown>): TrainConfig {
   const merged = mergeConfig(stored as Record<string, unknown>, asked) as unknown as TrainConfig;
   if (runHash(merged) !== runHash(stored)) {
     const changed = Object.keys(asked).filter(
       (key) =>
-        !['folds', 'final', 'device', 'data'].includes(key) &&
+        !['folds', 'final', 'device', 'data', 'plan'].includes(key) &&
         JSON.stringify(merged[key as keyof TrainConfig]) !== JSON.stringify(stored[key as keyof TrainConfig]),
     );
     throw new UsageError(`the run was made with other settings of: ${changed.join(', ')}`, {

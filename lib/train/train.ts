@@ -215,10 +215,12 @@ async function openRun(
 async function settle(
   options: TrainOptions,
 ): Promise<{ config: SettledConfig; preset: string; resumeFrom: string | null }> {
-  const asked = (options.config ?? {}) as Record<string, unknown>;
+  const asked = { ...options.config } as Record<string, unknown>;
   if (typeof options.resume === 'string') {
     const path = resolve(options.resume);
     const stored = await readRunFile(path);
+    // A run keeps the plan that it was given, and goes on by it wherever the file may be by now.
+    if (stored.config.plan !== undefined) asked.plan ??= join(path, 'folds.json');
     const config = await settlePrecision(
       checkConfig(continuedConfig(stored.config, withAbsolutePaths(asked))),
     );
@@ -243,6 +245,7 @@ async function settle(
 function withAbsolutePaths(config: Record<string, unknown>): Record<string, unknown> {
   const result = { ...config };
   if (typeof config.data === 'string') result.data = resolve(config.data);
+  if (typeof config.plan === 'string') result.plan = resolve(config.plan);
   const encoder = config.encoder as { source?: unknown } | undefined;
   if (typeof encoder?.source === 'string' && existsSync(encoder.source))
     result.encoder = { ...encoder, source: resolve(encoder.source) };

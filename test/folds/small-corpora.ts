@@ -42,3 +42,57 @@ export function speakersOf(corpus: Corpus, ids: readonly string[]): string[] {
     ...new Set(corpus.utterances.filter(({ id }) => wanted.has(id)).map(({ speaker }) => speaker)),
   ].sort();
 }
+
+const EMOTIONS_4 = ['neutral', 'happiness', 'sadness', 'anger'] as const;
+
+/** A corpus of given speakers, each with some utterances of every class; ids are counted. */
+function ofSpeakers(
+  name: string,
+  speakers: readonly { speaker: string; session?: string; gender?: 'male' | 'female' }[],
+  emotions: readonly string[] = EMOTIONS_4,
+  each = 2,
+): Corpus {
+  const rows = speakers.flatMap((speaker) =>
+    emotions.flatMap((emotion) => Array.from({ length: each }, () => ({ ...speaker, emotion }))),
+  );
+  return { ...corpusOf(rows), name };
+}
+
+/** Speakers and sessions as IEMOCAP's reader names them; `each` utterances of every class and speaker. */
+export function iemocapLike(each = 2): Corpus {
+  const speakers = [1, 2, 3, 4, 5].flatMap((session) =>
+    (['F', 'M'] as const).map((letter) => ({
+      speaker: `Ses0${session}${letter}`,
+      session: String(session),
+      gender: letter === 'F' ? ('female' as const) : ('male' as const),
+    })),
+  );
+  return ofSpeakers('iemocap', speakers, EMOTIONS_4, each);
+}
+
+/** Speakers and sessions as MSP-IMPROV's reader names them. */
+export function mspImprovLike(): Corpus {
+  const speakers = [1, 2, 3, 4, 5, 6].flatMap((session) => [
+    { speaker: `F0${session}`, session: String(session), gender: 'female' as const },
+    { speaker: `M0${session}`, session: String(session), gender: 'male' as const },
+  ]);
+  return ofSpeakers('msp-improv', speakers);
+}
+
+export const saveeLike = (): Corpus =>
+  ofSpeakers(
+    'savee',
+    ['DC', 'JE', 'JK', 'KL'].map((speaker) => ({ speaker, gender: 'male' as const })),
+  );
+
+export const emodbLike = (): Corpus =>
+  ofSpeakers(
+    'emodb',
+    ['03', '08', '09', '10', '11', '12', '13', '14', '15', '16'].map((speaker) => ({ speaker })),
+  );
+
+export const cremadLike = (): Corpus =>
+  ofSpeakers(
+    'cremad',
+    Array.from({ length: 91 }, (_, index) => ({ speaker: String(1001 + index) })),
+  );

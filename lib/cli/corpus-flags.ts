@@ -1,0 +1,35 @@
+/** The flags by which every command names a corpus, and the corpus that they name. */
+import type { Command } from 'commander';
+import { corpusReaders, readCorpus } from '../corpus/index.js';
+import type { Corpus, CorpusOptions } from '../corpus/types.js';
+import { choiceMap } from './train.js';
+
+export interface CorpusFlags {
+  corpus?: string;
+  data?: string;
+  choice?: string[];
+  allowPartial?: boolean;
+  speakerPattern?: string;
+}
+
+export function addCorpusFlags(command: Command): Command {
+  return command
+    .option('--corpus <name>', `one of ${corpusReaders.map((reader) => reader.name).join(', ')}`)
+    .option('--data <path>', 'folder or manifest of the corpus')
+    .option(
+      '--choice <name=value>',
+      'what the corpus leaves to choose, e.g. classes=6; repeatable',
+      (value: string, all: string[] = []) => [...all, value],
+    )
+    .option('--allow-partial', 'accept a copy that lacks files of the corpus')
+    .option('--speaker-pattern <regex>', 'corpus folder: regular expression whose group names the speaker');
+}
+
+export function corpusOptions(flags: CorpusFlags): CorpusOptions {
+  const { data, choice, allowPartial, speakerPattern } = flags;
+  return { data, allowPartial, speakerPattern, ...(choice ? { choices: choiceMap(choice) } : {}) };
+}
+
+export function readCorpusOf(name: string, flags: CorpusFlags): Promise<Corpus> {
+  return readCorpus(name, corpusOptions(flags));
+}
