@@ -220,6 +220,14 @@ const trainConfigFields = z.strictObject({
     .min(1)
     .optional()
     .describe('validation speaker: about how many; a tenth of the training speakers'),
+  trainFraction: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe(
+      'share of the training part that is used, drawn within speakers; a smaller one is part of a larger',
+    ),
   seed: z.int().min(0).default(1).describe('of every random choice'),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
   precision: z

@@ -42,6 +42,7 @@ const cardSchema = z.looseObject({
   corpus: z.string(),
   synthetic: z.boolean(),
   protocol: z.string(),
+  planHash: z.string().optional(),
   fold: z.int(),
   seed: z.int(),
   epoch: z.int(),

@@ -25,6 +25,7 @@ import {
   siblings,
 } from './run-folder.js';
 import { describeTrained, type TrainEncoder, trainEncoder } from './train-encoder.js';
+import { trainPart } from './train-fraction.js';
 import type { FoldOutcome, TrainEvent, TrainOptions, TrainResult } from './types.js';
 
 /**
@@ -145,7 +146,7 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
     encoder,
     configHash: run.file.configHash,
     planHash: plan.hash,
-    fold,
+    fold: { ...fold, train: trainPart(fold, config, corpus.utterances) },
     foldsAfter,
     directory: run.foldDirectory(fold.fold),
     classes: corpus.classes,
@@ -162,6 +163,7 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
       corpus: corpus.name,
       synthetic: corpus.synthetic,
       protocol: plan.protocol,
+      planHash: plan.hash,
       seed: config.seed,
     },
     emit,

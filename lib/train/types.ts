@@ -135,6 +135,8 @@ export interface ModelCard {
   corpus: string;
   synthetic: boolean;
   protocol: string;
+  /** Of the fold plan, which tells the utterances that it was trained on; absent in checkpoints of older versions. */
+  planHash?: string;
   /** 0 for a model fitted on all the data. */
   fold: number;
   seed: number;
