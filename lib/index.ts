@@ -1,6 +1,13 @@
 /** The public API of ser-native, and nothing that is not public. */
 export type { LossWeights, ModelConfig } from '../bindings.js';
 export type { BadAudio, SampleStore, StoreEntry } from './audio/types.js';
+export {
+  type ComparedRun,
+  type CompareOptions,
+  type Comparison,
+  compareRuns,
+  type RunAgainstFirst,
+} from './compare/index.js';
 export { checkConfig, resolveConfig } from './config/resolve.js';
 export type { TrainConfig, TrainConfigInput } from './config/schema.js';
 export { corpusReaders, readCorpus } from './corpus/index.js';
@@ -23,7 +30,22 @@ export {
 } from './errors.js';
 export { planFolds, readPlan, verifyPlan, writePlan } from './folds/index.js';
 export type { Fold, FoldPlan } from './folds/types.js';
-export { classScores, scores } from './metrics/index.js';
+export {
+  calibration,
+  classScores,
+  clusteredIntervals,
+  fitTemperature,
+  holm,
+  type JudgedLine,
+  type McNemar,
+  marginsBySpeaker,
+  mcnemar,
+  type PairedFigure,
+  type PairedTest,
+  pairedTest,
+  scores,
+  temper,
+} from './metrics/index.js';
 export { eamLambda, planMix } from './mix/plan.js';
 export type { MixCandidate, MixPlan, MixRow, MixSettings } from './mix/types.js';
 export { frameAttention, mix, multiLoss } from './native/ops.js';
@@ -33,7 +55,19 @@ export {
   Predictor,
   type PredictorOptions,
 } from './predict/predictor.js';
-export type { EpochLine, FoldReport, PredictionLine, RunReport, Scores, Selection } from './report/types.js';
+export type {
+  Calibration,
+  ClassScores,
+  EpochLine,
+  FoldReport,
+  GroupScores,
+  Interval,
+  PooledScores,
+  PredictionLine,
+  RunReport,
+  Scores,
+  Selection,
+} from './report/types.js';
 export { doctor } from './runtime/doctor.js';
 export { setup } from './runtime/setup.js';
 export { train } from './train/train.js';

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
+import { registerCompare } from './compare.js';
 import { registerDoctor } from './doctor.js';
 import { registerExport } from './export.js';
 import { registerFolds } from './folds.js';
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerFolds,
     registerPredict,
     registerReport,
+    registerCompare,
     registerExport,
     registerPull,
     registerSetup,

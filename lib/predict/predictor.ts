@@ -21,7 +21,7 @@ export interface PredictorOptions {
 export interface Prediction {
   /** The likeliest class. */
   emotion: string;
-  /** Probability of every class, sums to 1. */
+  /** Probability of every class, sums to 1; at the temperature that the checkpoint keeps, which makes it as sure as it is right. */
   probabilities: Record<string, number>;
   /** Where the pooling weight is highest, seconds from the start. */
   peakTime: number;
@@ -51,7 +51,8 @@ export class Predictor implements AsyncDisposable {
 
   /**
    * Loads a checkpoint, or the models of a run: the one fitted on all the data (`train --final`) where there is one, else
-   * the validation-selected models of all folds, whose probabilities are averaged.
+   * the validation-selected models of all folds, whose probabilities are averaged. Each model's logits are divided by the
+   * temperature in its checkpoint, where there is one; no model's likeliest class changes by that.
    *
    * @throws DataError where there is no usable checkpoint; RuntimeError where LibTorch cannot be used
    */
@@ -123,9 +124,11 @@ export class Predictor implements AsyncDisposable {
     const count = this.classes.length;
     const mean = new Float64Array(count);
     let weights: Float64Array | null = null;
-    for (const model of this.#models) {
+    for (const [index, model] of this.#models.entries()) {
       const result = await model.forwardSamples([heard], { weights: true });
-      const probabilities = softmax(result.logits, count);
+      const { temperature = 1 } = this.cards[index]!;
+      const scaled = Float64Array.from(result.logits, (logit) => logit / temperature);
+      const probabilities = softmax(scaled, count);
       for (let c = 0; c < count; c++) mean[c] = mean[c]! + probabilities[c]! / this.#models.length;
       weights = addWeights(weights, result.weights!, this.#models.length);
     }

@@ -1,10 +1,20 @@
 /** From the folds' held-out predictions to `report.json`. */
 import { DataError } from '../errors.js';
-import { poolScores, scores, selectionBasis, spread } from '../metrics/index.js';
+import {
+  clusteredIntervals,
+  marginsBySpeaker,
+  poolScores,
+  scores,
+  selectionBasis,
+  spread,
+} from '../metrics/index.js';
+import { classTable, groupTables } from './held-out-groups.js';
+import { runCalibration } from './run-calibration.js';
 import type {
   EpochLine,
   FoldReport,
   FoldSelection,
+  PooledScores,
   PredictionLine,
   RunReport,
   Scores,
@@ -20,6 +30,8 @@ export interface FoldResult {
   epochs: EpochLine[];
   selected: { epoch: number };
   bestOnTest: { epoch: number };
+  /** Fitted on the fold's validation part; null or absent where there was none. */
+  temperature?: number | null;
   /** Of the same held-out utterances, each once per selection. */
   predictions: Record<Selection, PredictionLine[]>;
 }
@@ -39,6 +51,8 @@ export interface BuildReportInput
     | 'classes'
   > {
   folds: readonly FoldResult[];
+  /** The corpus was not complete. */
+  partial?: boolean;
   /** Sentences from the corpus reader and the fold plan; the report adds its own. */
   warnings?: readonly string[];
 }
@@ -46,13 +60,14 @@ export interface BuildReportInput
 /**
  * Scores every fold from its predictions, then over folds: mean and standard deviation (n - 1) of the folds' figures, and
  * the figures of all held-out predictions pooled. With several seeds, `mean` is over the seeds' means (protocols differ
- * by speaker, seeds by chance; mixing both would describe neither), and `pooled` counts each seed's predictions.
+ * by speaker, seeds by chance; mixing both would describe neither), and `pooled` counts each seed's predictions. Intervals are
+ * clustered by speaker, over all seeds of a speaker together: more seeds are no more speakers.
  *
  * @throws DataError `E_PREDICTIONS` for no fold, a fold given twice, or predictions that do not fit: an unknown class, an
  *   utterance twice, selections over different utterances
  */
 export function buildReport(input: BuildReportInput): RunReport {
-  const { classes, warnings = [], folds: results, ...facts } = input;
+  const { classes, warnings = [], partial, folds: results, ...facts } = input;
   if (results.length === 0) {
     throw refuse('no fold has finished, so there is nothing to report', 'Let at least one fold finish.');
   }
@@ -69,6 +84,7 @@ export function buildReport(input: BuildReportInput): RunReport {
     selected: make('selected'),
     bestOnTest: make('bestOnTest'),
   });
+  const honest = ordered.flatMap(({ predictions }) => predictions.selected);
   return {
     schema: 'ser-native/report@1',
     ...facts,
@@ -76,7 +92,12 @@ export function buildReport(input: BuildReportInput): RunReport {
     seeds,
     folds,
     mean: over((selection) => summarise(folds, seeds, selection)),
-    pooled: over((selection) => poolScores(folds.map((fold) => fold[selection]))),
+    pooled: over((selection) => pool(ordered, folds, selection, classes)),
+    speakers: new Set(honest.map((line) => line.speaker)).size,
+    perClass: classTable(honest, classes),
+    groups: groupTables(honest, classes),
+    calibration: runCalibration(ordered, classes),
+    ...(partial ? { partial } : {}),
     warnings: [...new Set([...warnings, ...findings(input, ordered, folds, seeds)])],
   };
 }
@@ -97,6 +118,19 @@ function foldReport(result: FoldResult, classes: readonly string[]): FoldReport 
     n: selected.n,
     selected: withEpoch(selected, result.selected.epoch),
     bestOnTest: withEpoch(best, result.bestOnTest.epoch),
+  };
+}
+
+function pool(
+  results: readonly FoldResult[],
+  folds: readonly FoldReport[],
+  selection: Selection,
+  classes: readonly string[],
+): PooledScores {
+  const lines = results.flatMap(({ predictions }) => predictions[selection]);
+  return {
+    ...poolScores(folds.map((fold) => fold[selection])),
+    ci95: clusteredIntervals(marginsBySpeaker(lines, classes)),
   };
 }
 

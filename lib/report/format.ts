@@ -1,5 +1,5 @@
 /** Figures as people read them: percent with one decimal, a dash where there is none. */
-import type { Spread } from './types.js';
+import type { Interval, Spread } from './types.js';
 
 /** Stands where a figure is not defined. */
 export const DASH = '\u2013';
@@ -12,6 +12,16 @@ export function percent(value: number | null): string {
 /** `57.8 ± 4.1`; no deviation with one fold, a dash without a mean. */
 export function percentSpread({ mean, std }: Spread): string {
   return std === null ? percent(mean) : `${percent(mean)} \u00b1 ${percent(std)}`;
+}
+
+/** `53.1–62.4`, in percent: an interval where space is short. */
+export function percentRange([low, high]: Interval): string {
+  return `${percent(low)}\u2013${percent(high)}`;
+}
+
+/** `57.8 [53.1, 62.4]`: a figure with its interval; without one where there is none. */
+export function percentInterval(value: number | null, interval: Interval | null | undefined): string {
+  return interval ? `${percent(value)} [${percent(interval[0])}, ${percent(interval[1])}]` : percent(value);
 }
 
 /** `1 fold`, `6 folds`. */

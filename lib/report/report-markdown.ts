@@ -1,5 +1,5 @@
 /** The report as Markdown, to paste into a pull request or a paper's notes. */
-import { percent, percentSpread } from './format.js';
+import { count, percent, percentInterval, percentSpread } from './format.js';
 import { meanOver, selectionName } from './page/headline.js';
 import { publishedTarget, TARGET_SOURCE } from './published-targets.js';
 import type { RunReport, Selection } from './types.js';
@@ -16,8 +16,8 @@ export function renderReportMarkdown(report: RunReport): string {
       percentSpread(mean.wa),
       percentSpread(mean.mf1),
       percentSpread(mean.wf1),
-      percent(pooled.ua),
-      percent(pooled.wa),
+      percentInterval(pooled.ua, pooled.ci95?.ua),
+      percentInterval(pooled.wa, pooled.ci95?.wa),
     ]);
   };
   const lines = [
@@ -27,7 +27,9 @@ export function renderReportMarkdown(report: RunReport): string {
       ? ['**Synthetic speech**, computed by the tool: no statement about real speech.', '']
       : []),
     `${report.classes.length} emotions, ${new Set(report.folds.map(({ fold }) => fold)).size} of ${report.protocolFolds} folds, ` +
-      `seed ${report.seeds.join(', ')}, ser-native ${plain(report.version)}. In percent; ± is the standard deviation (n - 1).`,
+      `seed ${report.seeds.join(', ')}, ser-native ${plain(report.version)}. In percent; ± is the standard deviation (n - 1)${
+        report.speakers ? `; brackets are 95 % intervals over ${count(report.speakers, 'speaker')}` : ''
+      }.`,
     '',
     row([meanOver(report), 'UA', 'WA', 'macro F1', 'weighted F1', 'pooled UA', 'pooled WA']),
     '|---|--:|--:|--:|--:|--:|--:|',

@@ -1,8 +1,8 @@
 /** The report as a few lines for a terminal of 80 columns. */
-import { count, DASH, percent, percentSpread } from './format.js';
+import { count, DASH, percent, percentRange, percentSpread } from './format.js';
 import { meanOver, selectionName } from './page/headline.js';
 import { publishedTarget } from './published-targets.js';
-import type { RunReport, Selection } from './types.js';
+import type { Interval, RunReport, Selection } from './types.js';
 
 interface Style {
   bold(text: string): string;
@@ -59,7 +59,7 @@ export function renderReportText(report: RunReport, options: { colour?: boolean 
 function summary(report: RunReport, style: Style): string[] {
   const target = publishedTarget(report.corpus, report.classes.length);
   const width = 32;
-  const cells = (values: string[]) => values.map((value, i) => value.padStart(i < 2 ? 13 : 10)).join('');
+  const cells = (values: string[]) => values.map((value, i) => value.padStart(i < 2 ? 13 : 11)).join('');
   const row = (selection: Selection, name: string) =>
     name.padEnd(width) +
     cells([
@@ -68,10 +68,19 @@ function summary(report: RunReport, style: Style): string[] {
       percent(report.pooled[selection].ua),
       percent(report.pooled[selection].wa),
     ]);
+  const intervals = (selection: Selection) => {
+    const { ci95 } = report.pooled[selection];
+    if (!ci95?.wa) return [];
+    const range = (interval: Interval | null) => (interval ? percentRange(interval) : DASH);
+    const over = `  95 %, over ${count(report.speakers ?? 0, 'speaker')}`;
+    return [over.padEnd(width) + cells(['', '', range(ci95.ua), range(ci95.wa)])];
+  };
   const lines = [
     style.dim(`${`%, ${meanOver(report)}`.padEnd(width)}${cells(['UA', 'WA', 'pooled UA', 'pooled WA'])}`),
     style.accent(row('selected', selectionName(report, 'selected'))),
+    ...intervals('selected').map(style.accent),
     row('bestOnTest', 'Best on test (optimistic)'),
+    ...intervals('bestOnTest'),
   ];
   if (target) {
     lines.push(
@@ -81,6 +90,14 @@ function summary(report: RunReport, style: Style): string[] {
     );
   }
   lines.push(style.dim('Chance'.padEnd(width) + cells([percent(1 / report.classes.length)])));
+  const { plain, scaled } = report.calibration ?? {};
+  if (plain) {
+    lines.push(
+      style.dim(
+        `Calibration error (ECE) ${percent(plain.ece)}${scaled ? `, ${percent(scaled.ece)} at the temperature fitted on validation` : ''}`,
+      ),
+    );
+  }
   return lines;
 }
 

@@ -41,6 +41,8 @@ export interface LoopState {
   selected: PredictionLine[];
   bestOnTest: PredictionLine[];
   selectedEpoch: number;
+  /** Fitted on validation at the selected epoch; null without a validation part, absent in checkpoints of older versions. */
+  temperature?: number | null;
   bestOnTestEpoch: number;
 }
 

@@ -44,6 +44,7 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     validation: plan.validation,
     classes: corpus.classes,
     folds: outcomes,
+    partial: corpus.partial,
     warnings: [
       ...corpus.warnings,
       ...(plan.warnings ?? []),

@@ -1,4 +1,5 @@
 /** Runs a model over a part of a fold and judges it. */
+import type { Utterance } from '../corpus/types.js';
 import { argmax, crossEntropy, scores, softmax } from '../metrics/index.js';
 import { NativeFeatures, type NativeModel, type RowSource } from '../native/engine.js';
 import type { PredictionLine, Scores, Selection } from '../report/types.js';
@@ -6,8 +7,13 @@ import { evaluationBatches } from './batches.js';
 import type { SettledConfig } from './precision.js';
 import { type LabelledRow, storeRows } from './step-request.js';
 
+/** Who speaks an utterance, as far as the corpus says. */
+export type Voice = Pick<Utterance, 'speaker' | 'session' | 'gender'>;
+
 export interface Evaluation {
   rows: LabelledRow[];
+  /** Rows x C, as the engine gave them. */
+  logits: Float32Array;
   /** Class probabilities, rows x C. */
   probabilities: Float64Array;
   predictions: Int32Array;
@@ -42,6 +48,7 @@ export async function evaluate(
   const predictions = argmax(logits, classes);
   return {
     rows: ordered,
+    logits,
     probabilities: softmax(logits, classes),
     predictions,
     scores: scores(labels, predictions, classes),
@@ -55,7 +62,7 @@ export function epochScores(evaluation: Evaluation): Omit<Scores, 'confusion'> &
   return { ...rest, loss: evaluation.loss };
 }
 
-/** Lines of predictions.jsonl, sorted by id. */
+/** Lines of predictions.jsonl, sorted by id; their probabilities are the uncalibrated ones. */
 export function predictionLines(
   evaluation: Evaluation,
   facts: {
@@ -63,22 +70,27 @@ export function predictionLines(
     seed: number;
     selection: Selection;
     classes: readonly string[];
-    speakers: ReadonlyMap<string, string>;
+    voices: ReadonlyMap<string, Voice>;
   },
 ): PredictionLine[] {
   const { classes } = facts;
   return evaluation.rows
-    .map((row, index) => ({
-      fold: facts.fold,
-      seed: facts.seed,
-      selection: facts.selection,
-      id: row.id,
-      speaker: facts.speakers.get(row.id)!,
-      label: classes[row.label]!,
-      predicted: classes[evaluation.predictions[index]!]!,
-      probabilities: Object.fromEntries(
-        classes.map((name, c) => [name, evaluation.probabilities[index * classes.length + c]!]),
-      ),
-    }))
+    .map((row, index) => {
+      const { speaker, session, gender } = facts.voices.get(row.id)!;
+      return {
+        fold: facts.fold,
+        seed: facts.seed,
+        selection: facts.selection,
+        id: row.id,
+        speaker,
+        ...(session === undefined ? {} : { session }),
+        ...(gender === undefined ? {} : { gender }),
+        label: classes[row.label]!,
+        predicted: classes[evaluation.predictions[index]!]!,
+        probabilities: Object.fromEntries(
+          classes.map((name, c) => [name, evaluation.probabilities[index * classes.length + c]!]),
+        ),
+      };
+    })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -5,7 +5,7 @@ import type { StepResult } from '../../bindings.js';
 import { SAMPLE_RATE } from '../audio/types.js';
 import { DivergedError, InterruptedError } from '../errors.js';
 import type { Fold } from '../folds/types.js';
-import { bestOnTest, selectEpoch } from '../metrics/index.js';
+import { bestOnTest, fitTemperature, selectEpoch } from '../metrics/index.js';
 import { planMix } from '../mix/plan.js';
 import type { MixCandidate } from '../mix/types.js';
 import {
@@ -21,7 +21,7 @@ import { writeAtomically } from './atomic-file.js';
 import { planBatches } from './batches.js';
 import { type FoundCheckpoint, findCheckpoint, type LoopState, writeCheckpoint } from './checkpoint.js';
 import { addStep, emptySums, trainMeans } from './epoch-sums.js';
-import { type Evaluation, epochScores, evaluate, predictionLines } from './evaluate.js';
+import { type Evaluation, epochScores, evaluate, predictionLines, type Voice } from './evaluate.js';
 import { learningRates } from './learning-rate.js';
 import { cardMetadata, modelConfig } from './model-card.js';
 import { Pace } from './pace.js';
@@ -46,7 +46,7 @@ export interface FoldJob {
   fold: Fold;
   classes: readonly string[];
   rows: ReadonlyMap<string, LabelledRow>;
-  speakers: ReadonlyMap<string, string>;
+  voices: ReadonlyMap<string, Voice>;
   /** Active parts of the utterances, for `mix.segment: voiced`. */
   active?: ReadonlyMap<string, [number, number]>;
   card: Omit<ModelCard, 'fold' | 'epoch'>;
@@ -232,6 +232,7 @@ class FoldLoop {
     if (best) {
       state.selectedEpoch = epoch;
       if (test) state.selected = this.#lines(test, 'selected');
+      state.temperature = validation ? this.#temperature(validation) : null;
       await this.#keepModel('best', epoch);
     }
     if (test && bestOnTest(state.epochs).epoch === epoch) {
@@ -269,8 +270,17 @@ class FoldLoop {
   }
 
   #lines(evaluation: Evaluation, selection: Selection) {
-    const { fold, config, classes, speakers } = this.#job;
-    return predictionLines(evaluation, { fold: fold.fold, seed: config.seed, selection, classes, speakers });
+    const { fold, config, classes, voices } = this.#job;
+    return predictionLines(evaluation, { fold: fold.fold, seed: config.seed, selection, classes, voices });
+  }
+
+  /** Fitted on validation speakers, never on test ones: the test fold then judges the calibration too. */
+  #temperature({ logits, rows }: Evaluation): number | null {
+    return fitTemperature(
+      logits,
+      rows.map((row) => row.label),
+      this.#job.classes.length,
+    );
   }
 
   #checkFinite(outcome: StepResult, ids: readonly string[]): void {
@@ -322,7 +332,13 @@ class FoldLoop {
 
   async #keepModel(stem: string, epoch: number): Promise<void> {
     const { card, directory, fold } = this.#job;
-    const metadata = cardMetadata({ ...card, fold: fold.fold, epoch });
+    const { temperature } = this.#state;
+    const metadata = cardMetadata({
+      ...card,
+      fold: fold.fold,
+      epoch,
+      ...(temperature ? { temperature } : {}),
+    });
     await writeAtomically(join(directory, `${stem}.safetensors`), (partial) =>
       this.#judged.save(partial, metadata),
     );
@@ -355,6 +371,7 @@ class FoldLoop {
       fold: fold.fold,
       seed: config.seed,
       epochs: state.epochs,
+      temperature: state.temperature ?? null,
       selected: at(state.selectedEpoch),
       bestOnTest: at(state.bestOnTestEpoch),
       predictions: { selected: state.selected, bestOnTest: state.bestOnTest },

@@ -46,6 +46,7 @@ const cardSchema = z.looseObject({
   fold: z.int(),
   seed: z.int(),
   epoch: z.int(),
+  temperature: z.number().positive().optional(),
 });
 
 /** Larger headers than this are refused, as the reference reader of the format does. */

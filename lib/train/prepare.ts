@@ -12,6 +12,7 @@ import { DataError, UsageError } from '../errors.js';
 import { loadPlan, planFolds } from '../folds/index.js';
 import type { FoldPlan } from '../folds/types.js';
 import { cacheRoot } from '../runtime/cache.js';
+import type { Voice } from './evaluate.js';
 import type { LabelledRow } from './step-request.js';
 import type { TrainEvent } from './types.js';
 
@@ -26,7 +27,7 @@ export interface Prepared {
   /** Folds to run in this sitting, in order. */
   running: number[];
   rows: Map<string, LabelledRow>;
-  speakers: Map<string, string>;
+  voices: Map<string, Voice>;
   active?: Map<string, [number, number]>;
 }
 
@@ -103,8 +104,13 @@ export async function prepare(
     });
     active?.set(id, activePart(readSamples(store, id).subarray(start, end), VOICED_FLOOR_DB));
   }
-  const speakers = new Map(corpus.utterances.map(({ id, speaker }) => [id, speaker]));
-  return { corpus, store, plan, running, rows, speakers, active };
+  const voices = new Map(
+    corpus.utterances.map(({ id, speaker, session, gender }): [string, Voice] => [
+      id,
+      { speaker, session, gender },
+    ]),
+  );
+  return { corpus, store, plan, running, rows, voices, active };
 }
 
 /** Shares of the votes, in the order of `classes`; undefined where no vote fell on one of them. */

@@ -138,7 +138,7 @@ async function trainFolds(sitting: Sitting): Promise<FoldOutcome[]> {
 
 function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
   const { run, config, encoder, prepared, engine, native, emit, signal } = sitting;
-  const { plan, corpus, rows, speakers, active } = prepared;
+  const { plan, corpus, rows, voices, active } = prepared;
   return {
     engine,
     store: native,
@@ -151,7 +151,7 @@ function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
     directory: run.foldDirectory(fold.fold),
     classes: corpus.classes,
     rows,
-    speakers,
+    voices,
     active,
     card: {
       format: 'ser-native/model@1',

@@ -110,6 +110,11 @@ export interface FoldOutcome {
   fold: number;
   seed: number;
   epochs: EpochLine[];
+  /**
+   * Temperature fitted on the validation part at the selected epoch; null without one, absent in results of older versions. The
+   * predictions here are the uncalibrated ones.
+   */
+  temperature?: number | null;
   selected: SelectedEpoch;
   bestOnTest: SelectedEpoch;
   predictions: Record<Selection, PredictionLine[]>;
@@ -141,4 +146,6 @@ export interface ModelCard {
   fold: number;
   seed: number;
   epoch: number;
+  /** Probabilities are the softmax of the logits divided by this; absent where no validation part was there to fit it on. */
+  temperature?: number;
 }

@@ -1,7 +1,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temper } from '../../lib/metrics/index.js';
 import type { EpochLine, PredictionLine, RunReport } from '../../lib/report/types.js';
+import { readModelCard } from '../../lib/train/model-card.js';
 import { encodeWav, tone } from '../audio/wav-encoder.js';
 import { run, start, TINY } from './command.js';
 
@@ -34,6 +36,27 @@ describe('ser-native train', () => {
       expect(bestOnTest.ua!).toBeGreaterThanOrEqual(selected.ua!);
     }
     expect(report.pooled.selected.n).toBe(report.folds[0]!.n + report.folds[1]!.n);
+
+    // Four speakers in two folds, each of both genders; the demo corpus has no sessions.
+    expect(report.speakers).toBe(4);
+    expect(report.groups!.speaker).toHaveLength(4);
+    expect(report.groups!.gender!.map(({ name }) => name)).toEqual(['female', 'male']);
+    expect(report.perClass!.map(({ name }) => name)).toEqual(report.classes);
+    const { ua, ci95 } = report.pooled.selected;
+    expect(ci95!.ua![0]).toBeLessThan(ua!);
+    expect(ci95!.ua![1]).toBeGreaterThan(ua!);
+    expect(stdout).toMatch(/95 %, over 4 speakers/);
+
+    // A temperature from each fold's validation part: in its result, in its model, and in the report.
+    const { temperatures, scaled } = report.calibration!;
+    expect(scaled!.bins.reduce((sum, { n }) => sum + n, 0)).toBe(report.pooled.selected.n);
+    for (const [index, fold] of [1, 2].entries()) {
+      const { outcome } = JSON.parse(await text(`whole/fold-${fold}/result.json`));
+      const card = await readModelCard(join(cwd, `whole/fold-${fold}/best.safetensors`));
+      expect(outcome.temperature).toBeGreaterThan(0);
+      expect(card.temperature).toBe(outcome.temperature);
+      expect(temperatures![index]).toBe(outcome.temperature);
+    }
 
     const folds = JSON.parse(await text('whole/folds.json'));
     expect(folds.folds).toHaveLength(4);
@@ -98,9 +121,16 @@ describe('ser-native train', () => {
     });
     expect(await text(`${out}/metrics.jsonl`)).toBe(await text('whole/metrics.jsonl'));
     expect(await text(`${out}/predictions.jsonl`)).toBe(await text('whole/predictions.jsonl'));
-    expect(JSON.parse(await text(`${out}/report.json`)).mean).toEqual(
-      JSON.parse(await text('whole/report.json')).mean,
+    const [resumedReport, whole] = [out, 'whole'].map(async (name) =>
+      JSON.parse(await text(`${name}/report.json`)),
+    ) as [Promise<RunReport>, Promise<RunReport>];
+    for (const part of ['mean', 'pooled', 'calibration', 'groups'] as const) {
+      expect((await resumedReport)[part]).toEqual((await whole)[part]);
+    }
+    const cards = await Promise.all(
+      [out, 'whole'].map((name) => readModelCard(join(cwd, `${name}/fold-1/best.safetensors`))),
     );
+    expect(cards[0]).toEqual(cards[1]);
   });
 
   it('runs further folds in a later sitting, and fits a final model', async () => {
@@ -193,6 +223,32 @@ describe('ser-native predict', () => {
     }
     expect(await predict('whole')).toEqual(await predict('whole/final/best.safetensors'));
     expect(mean.weights.reduce((a: number, b: number) => a + b)).toBeCloseTo(1, 4);
+  });
+
+  it('applies the temperature that the checkpoint keeps', async () => {
+    const path = 'again/fold-1/best.safetensors';
+    const { temperature, classes } = await readModelCard(join(cwd, path));
+    const predict = async (model: string) =>
+      JSON.parse((await run(['predict', model, 'a.wav', '--json'], { cwd })).stdout);
+    const calibrated = await predict(path);
+    // The same weights without the temperature: its text in the header is blanked out.
+    const bytes = await readFile(join(cwd, path));
+    const text = `,\\"temperature\\":${temperature}`;
+    const start = bytes.indexOf(text);
+    expect(start).toBeGreaterThan(0);
+    bytes.fill(' ', start, start + Buffer.byteLength(text));
+    await writeFile(join(cwd, 'cold.safetensors'), bytes);
+    const plain = await predict('cold.safetensors');
+    expect(plain.emotion).toBe(calibrated.emotion);
+    const expected = temper(
+      classes.map((name) => plain.probabilities[name]),
+      classes.length,
+      temperature!,
+    );
+    classes.forEach((name, c) => {
+      expect(calibrated.probabilities[name]).toBeCloseTo(expected[c]!, 5);
+    });
+    expect(calibrated.probabilities).not.toEqual(plain.probabilities);
   });
 
   it('predicts the good files and ends with 3 for a bad one', async () => {

@@ -2,14 +2,20 @@ import { readFileSync } from 'node:fs';
 import { UsageError } from '../../lib/errors.js';
 import {
   argmax,
+  calibration,
   classScores,
   crossEntropy,
+  FIGURES,
+  fitTemperature,
+  marginsBySpeaker,
   poolScores,
   scores,
   scoresOfConfusion,
   softmax,
   spread,
 } from '../../lib/metrics/index.js';
+import { sumMargins } from '../../lib/metrics/speaker-margins.js';
+import { figureStatistic } from '../../lib/metrics/speaker-statistic.js';
 
 interface Case {
   name: string;
@@ -22,8 +28,17 @@ interface Case {
   mf1: number;
   wf1: number;
   confusion: number[][];
+  perClass: {
+    support: number[];
+    recall: (number | null)[];
+    precision: (number | null)[];
+    f1: number[];
+  };
   firstProbabilities: number[];
   loss: number;
+  brier: number;
+  ece: number;
+  temperature: number;
 }
 
 const { cases } = JSON.parse(
@@ -40,6 +55,44 @@ describe.each(cases)('as scikit-learn: $name', (reference) => {
     expect(ours.wf1).toBeCloseTo(reference.wf1, 12);
     if (reference.ua === null) expect(ours.ua).toBeNull();
     else expect(ours.ua).toBeCloseTo(reference.ua, 12);
+  });
+
+  test('recall, precision and F1 of each class', () => {
+    for (let c = 0; c < reference.classes; ++c) {
+      const ours = classScores(reference.confusion, c);
+      for (const figure of ['support', 'recall', 'precision', 'f1'] as const) {
+        const expected = reference.perClass[figure][c]!;
+        if (expected === null) expect(ours[figure]).toBeNull();
+        else expect(Math.abs(ours[figure]! - expected)).toBeLessThan(1e-12);
+      }
+    }
+  });
+
+  test('figures from margins, as intervals and tests take them', () => {
+    const names = Array.from({ length: reference.classes }, (_, c) => `class ${c}`);
+    const lines = reference.labels.map((label, i) => ({
+      id: `u${i}`,
+      speaker: `s${i % 3}`,
+      label: names[label]!,
+      predicted: names[reference.predictions[i]!]!,
+    }));
+    const sums = sumMargins(marginsBySpeaker(lines, names).map(({ margins }) => margins));
+    for (const figure of FIGURES) {
+      const value = figureStatistic(figure, reference.classes).value(sums);
+      const expected = reference[figure];
+      if (expected === null) expect(value).toBeNull();
+      else expect(Math.abs(value! - expected)).toBeLessThan(1e-12);
+    }
+  });
+
+  test('calibration error, Brier score, temperature', () => {
+    const probabilities = softmax(reference.logits, reference.classes);
+    const { ece, brier } = calibration(probabilities, reference.labels, reference.classes);
+    expect(Math.abs(ece - reference.ece)).toBeLessThan(1e-12);
+    expect(Math.abs(brier - reference.brier)).toBeLessThan(1e-12);
+    const temperature = fitTemperature(reference.logits, reference.labels, reference.classes)!;
+    // The reference minimises the loss itself, which is flat to rounding over this width.
+    expect(Math.abs(temperature / reference.temperature - 1)).toBeLessThan(1e-5);
   });
 
   test('softmax, argmax, cross-entropy', () => {

@@ -98,6 +98,109 @@ test('several seeds: the mean is over the seeds’ means', () => {
   expect(report.warnings).toEqual([]);
 });
 
+test('pooled figures carry intervals over the speakers held out', () => {
+  const report = buildReport(reportInput());
+  expect(report.speakers).toBe(4);
+  for (const selection of ['selected', 'bestOnTest'] as const) {
+    const { ci95, ...pooled } = report.pooled[selection];
+    for (const figure of ['wa', 'ua', 'wf1', 'mf1'] as const) {
+      const [low, high] = ci95![figure]!;
+      expect(low).toBeGreaterThanOrEqual(0);
+      expect(low).toBeLessThan(pooled[figure]!);
+      expect(high).toBeLessThanOrEqual(1);
+    }
+  }
+  // Utterances are few and speakers fewer: nothing is certain, not even what went right every time.
+  expect(report.pooled.bestOnTest.ci95!.wa![0]).toBeLessThan(0.5);
+});
+
+test('no interval with a single speaker', () => {
+  const fold = foldResult(1, 'aabb', 'aaba');
+  for (const line of [...fold.predictions.selected, ...fold.predictions.bestOnTest]) line.speaker = 'one';
+  const report = buildReport(reportInput({ folds: [fold], protocolFolds: 1 }));
+  expect(report.speakers).toBe(1);
+  expect(report.pooled.selected.ci95).toEqual({ wa: null, ua: null, wf1: null, mf1: null });
+});
+
+test('classes: recall, precision, F1 of the honest selection', () => {
+  const { perClass } = buildReport(reportInput());
+  expect(perClass).toEqual([
+    { name: 'a', support: 3, recall: 1, precision: 0.75, f1: 6 / 7 },
+    { name: 'b', support: 5, recall: 0.8, precision: 1, f1: 8 / 9 },
+  ]);
+});
+
+test('groups: speakers always, sessions and genders where the corpus names them', () => {
+  const plain = buildReport(reportInput()).groups!;
+  expect(Object.keys(plain)).toEqual(['speaker']);
+  expect(plain.speaker.map(({ name }) => name)).toEqual(['s1-0', 's1-1', 's2-0', 's2-1']);
+  // s1-1 says a, b and is heard as a, a.
+  expect(plain.speaker[1]).toEqual({ name: 's1-1', n: 2, wa: 0.5, ua: 0.5, classes: 2 });
+  // s2-1 says only b, twice.
+  expect(plain.speaker[3]).toEqual({ name: 's2-1', n: 2, wa: 1, ua: 1, classes: 1 });
+
+  const input = reportInput();
+  for (const { predictions } of input.folds) {
+    for (const line of predictions.selected) {
+      line.session = `session ${line.fold === 1 ? 10 : 9}`;
+      line.gender = line.speaker.endsWith('0') ? 'female' : 'male';
+    }
+  }
+  const named = buildReport(input).groups!;
+  expect(named.session!.map(({ name, n, wa }) => [name, n, wa])).toEqual([
+    ['session 9', 4, 1],
+    ['session 10', 4, 0.75],
+  ]);
+  expect(named.gender!.map(({ name, wa }) => [name, wa])).toEqual([
+    ['female', 1],
+    ['male', 0.75],
+  ]);
+});
+
+test('calibration: plain always, scaled where every fold has a temperature', () => {
+  const input = reportInput();
+  const plain = buildReport(input).calibration!;
+  // All answers have 0.8; 7 of 8 are right.
+  expect(plain.plain.ece).toBeCloseTo(7 / 8 - 0.8, 12);
+  expect(plain.plain.brier).toBeCloseTo((7 * 2 * 0.2 ** 2 + 2 * 0.8 ** 2) / 8, 12);
+  expect(plain.scaled).toBeUndefined();
+
+  input.folds[0]!.temperature = 0.5;
+  expect(buildReport(input).calibration!.scaled).toBeUndefined();
+  input.folds[1]!.temperature = 1;
+  const { scaled, temperatures, plain: still } = buildReport(input).calibration!;
+  expect(temperatures).toEqual([0.5, 1]);
+  expect(still).toEqual(plain.plain);
+  // At T = 1/2 the first fold's 0.8 and 0.2 become 0.64 and 0.04 over 0.68.
+  const confidence = 0.64 / 0.68;
+  expect(scaled!.bins.map(({ n }) => n)).toEqual([4, 4]);
+  expect(scaled!.bins[1]!.confidence).toBeCloseTo(confidence, 12);
+  expect(scaled!.ece).toBeCloseTo((4 * (confidence - 0.75) + 4 * 0.2) / 8, 12);
+});
+
+test('several seeds are no more speakers: the interval is that of one seed where they agree', () => {
+  const once = buildReport(reportInput());
+  const twice = buildReport(
+    reportInput({
+      folds: [1, 2].flatMap((seed) => [
+        foldResult(1, 'aabb', 'aaba', 'aabb', seed),
+        foldResult(2, 'abbb', 'abbb', 'abbb', seed),
+      ]),
+    }),
+  );
+  expect(twice.speakers).toBe(4);
+  expect(twice.pooled.selected.n).toBe(16);
+  for (const figure of ['wa', 'ua', 'wf1', 'mf1'] as const) {
+    expect(twice.pooled.selected.ci95![figure]![0]).toBeCloseTo(once.pooled.selected.ci95![figure]![0], 12);
+    expect(twice.pooled.selected.ci95![figure]![1]).toBeCloseTo(once.pooled.selected.ci95![figure]![1], 12);
+  }
+});
+
+test('a corpus that was not complete is called so', () => {
+  expect(buildReport(reportInput({ partial: true })).partial).toBe(true);
+  expect('partial' in buildReport(reportInput())).toBe(false);
+});
+
 describe('refuses', () => {
   const refusal = (over: Parameters<typeof reportInput>[0]) => () => buildReport(reportInput(over));
 
