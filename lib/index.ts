@@ -12,6 +12,15 @@ export { checkConfig, resolveConfig } from './config/resolve.js';
 export type { TrainConfig, TrainConfigInput } from './config/schema.js';
 export { corpusReaders, readCorpus } from './corpus/index.js';
 export type { Corpus, CorpusOptions, Emotion, Utterance } from './corpus/types.js';
+export { writeManifest } from './corpus/write-manifest.js';
+export {
+  type DescribeCorpusOptions,
+  describeCorpus,
+  type PrepareCorpusOptions,
+  type PreparedCorpus,
+  prepareCorpus,
+} from './describe/describe-corpus.js';
+export type { CorpusDescription, CorpusWarning, DescribeEvent, WarningKind } from './describe/types.js';
 export { type ExportEncoderOptions, type ExportedEncoder, exportEncoder } from './encoder/export.js';
 export {
   type EncodedUtterance,

@@ -25,6 +25,8 @@ export interface DecodedFile {
   decoder: string;
   /** Of the file's bytes, in hexadecimal. */
   fileSha256: string;
+  /** Hertz of the file itself, before it was brought to 16 kHz. */
+  sourceRate: number;
 }
 
 /** Utterances are seconds long; this is some three hours of 16-bit audio at 48 kHz. */
@@ -94,7 +96,7 @@ async function decode(
   const { audio, decoder } = await decodeSource(bytes, path, options);
   const { samples, warnings } = toStoreFormat(audio);
   const fileSha256 = createHash('sha256').update(bytes).digest('hex');
-  return { samples, warnings, decoder, fileSha256 };
+  return { samples, warnings, decoder, fileSha256, sourceRate: audio.sampleRate };
 }
 
 /** Chooses the decoder. */

@@ -24,6 +24,7 @@ export async function* decodeAll(
   let next = 0;
   let done = 0;
   let told = 0;
+  let samples = 0;
   while (done < items.length) {
     while (next < items.length && ahead.length < pool.size * 3) {
       const running = decodeOne(options, items[next++]!, pool);
@@ -33,12 +34,22 @@ export async function* decodeAll(
     throwIfAborted(options.signal);
     const outcome = await ahead.shift()!;
     done++;
+    if ('entry' in outcome) samples += outcome.entry.length;
     const seconds = (performance.now() - started) / 1000;
     if (seconds - told >= 0.1 || done === items.length) {
       told = seconds;
       const etaSeconds = (seconds / done) * (items.length - done);
       const file = items[done - 1]!.path;
-      options.onProgress?.({ type: 'decode', done, total: items.length, seconds, etaSeconds, file });
+      const audioSeconds = samples / SAMPLE_RATE;
+      options.onProgress?.({
+        type: 'decode',
+        done,
+        total: items.length,
+        seconds,
+        etaSeconds,
+        audioSeconds,
+        file,
+      });
     }
     yield outcome;
   }
@@ -50,7 +61,7 @@ async function decodeOne(options: StoreOptions, item: Pending, pool: DecodePool)
     const file = isSynthesised(stamp.path)
       ? await synthesise(options, stamp.path)
       : await pool.decode(stamp.path);
-    const { samples, warnings, decoder, fileSha256 } = file;
+    const { samples, warnings, decoder, fileSha256, sourceRate } = file;
     const samplesSha256 = sha256OfSamples(samples);
     const entry = {
       id,
@@ -60,6 +71,7 @@ async function decodeOne(options: StoreOptions, item: Pending, pool: DecodePool)
       samplesSha256,
       decoder,
       ...level(samples),
+      sourceRate,
       ...(warnings.length > 0 ? { warnings } : {}),
     };
     return { entry, samples };
@@ -78,7 +90,8 @@ async function synthesise(options: StoreOptions, path: string) {
   const int16 = options.synthesise!(path);
   const floats = Float32Array.from(int16, (sample) => sample / 32768);
   const { samples, warnings } = toStoreFormat({ samples: floats, sampleRate: SAMPLE_RATE, warnings: [] });
-  return { samples, warnings, decoder: synthesiserOf(options), fileSha256: undefined };
+  const decoder = synthesiserOf(options);
+  return { samples, warnings, decoder, fileSha256: undefined, sourceRate: SAMPLE_RATE };
 }
 
 export function sha256OfSamples(samples: Int16Array): string {

@@ -100,18 +100,23 @@ export class PackedWriter {
 
 /** Replaces the index; readers see the old one or the new one, whole. */
 export function writeIndex(directory: string, index: StoreIndex): Promise<void> {
+  return writeStoreFile(directory, INDEX_FILE, formatIndex(index));
+}
+
+/** Replaces a file of the store, likewise. */
+export function writeStoreFile(directory: string, name: string, text: string): Promise<void> {
   return storing(directory, async () => {
     await mkdir(directory, { recursive: true });
     const partial = join(directory, partialName());
     try {
       const file = await open(partial, 'wx');
       try {
-        await file.writeFile(formatIndex(index));
+        await file.writeFile(text);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(partial, join(directory, INDEX_FILE));
+      await rename(partial, join(directory, name));
     } catch (error) {
       await rm(partial, { force: true }).catch(() => {});
       throw error;

@@ -10,8 +10,29 @@ export interface DecodeProgress {
   /** Since decoding began. */
   seconds: number;
   etaSeconds: number;
+  /** Seconds of audio decoded by now. */
+  audioSeconds: number;
   /** The file finished last. */
   file: string;
+}
+
+/** What opening a store is going to do, told before it does it. */
+export interface StorePlan {
+  /** Utterances taken from the former store. */
+  reused: number;
+  /** Files to decode, the damaged ones among them. */
+  decode: number;
+  /** Files known to be bad, or missing. */
+  bad: number;
+  /** Ids whose stored samples no longer have the hash that the index gives; found under `verify`. */
+  damaged: string[];
+}
+
+/** Utterances whose stored samples have been compared with their hash. */
+export interface VerifyProgress {
+  type: 'verify';
+  done: number;
+  total: number;
 }
 
 export interface StoreOptions {
@@ -25,6 +46,11 @@ export interface StoreOptions {
   signal?: AbortSignal;
   /** Called at most ten times a second, and for the last file. */
   onProgress?: (event: DecodeProgress) => void;
+  /** Compare the stored samples with their hashes first; what differs is decoded again. Reads the whole store. */
+  verify?: boolean;
+  onVerify?: (event: VerifyProgress) => void;
+  /** Called once, before anything is decoded. */
+  onPlan?: (plan: StorePlan) => void;
   /** Told why a former store is not used. */
   onWarning?: (message: string) => void;
   /** Answers `demo:` paths with mono int16 at 16 kHz. */

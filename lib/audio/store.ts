@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
-import { DataError, UsageError } from '../errors.js';
+import { DataError, InterruptedError, UsageError } from '../errors.js';
 import { createDecodePool } from './decode-pool.js';
 import { readEntry } from './read-samples.js';
 import { decodeAll, sha256OfSamples } from './store-decode.js';
@@ -21,7 +21,7 @@ import { makePlan, type Pending, type Plan } from './store-plan.js';
 import { type BadAudio, SAMPLE_RATE, type SampleStore, type StoreEntry } from './types.js';
 
 export { readInt16Samples, readSamples } from './read-samples.js';
-export type { DecodeProgress, StoreOptions } from './store-options.js';
+export type { DecodeProgress, StoreOptions, StorePlan, VerifyProgress } from './store-options.js';
 
 const LISTED = 20;
 
@@ -36,8 +36,8 @@ export function storeDirectory(cacheRoot: string, corpusName: string, root?: str
 }
 
 /**
- * Opens the store of a corpus, decoding what is new or changed. A build that is stopped or killed leaves the former
- * store as it was; two builds at once do not disturb each other.
+ * Opens the store of a corpus, decoding what is new or changed. A build that is stopped keeps what it has decoded, one that
+ * is killed leaves the former store as it was; two builds at once do not disturb each other.
  * @returns a store whose entries are the given utterances, in their order, without the bad ones
  * @throws DataError `E_BAD_AUDIO` listing every bad file in `details.files`, after storing the good ones, so that a
  *   second try with 'skip' or a repaired file is quick; `E_DISK_FULL`, `E_CACHE_READ_ONLY`; InterruptedError
@@ -52,7 +52,14 @@ export async function openOrBuildStore(options: StoreOptions): Promise<SampleSto
   }
   const loaded = typeof former === 'object' ? former : undefined;
   const plan = await makePlan(options, loaded);
+  const damaged = options.verify && loaded ? await distrustDamaged(plan, loaded, options) : [];
   throwIfAborted(options.signal);
+  options.onPlan?.({
+    reused: plan.reuse.length,
+    decode: plan.decode.length,
+    bad: plan.bad.length + plan.missing.length,
+    damaged,
+  });
   return build(options, plan, loaded);
 }
 
@@ -85,57 +92,129 @@ function checkUtterances({ utterances, name, synthesise }: StoreOptions): void {
   }
 }
 
+/** A store in the making. */
+interface Draft {
+  entries: IndexEntry[];
+  bad: IndexedBad[];
+  /** Verdicts on the machine, which are never remembered. */
+  passing: BadAudio[];
+  /** Files decoded and written. */
+  decoded: number;
+  writer?: PackedWriter;
+}
+
 /** Decodes what the plan asks for and writes a new store, or only a new index, or nothing. */
 async function build(options: StoreOptions, plan: Plan, former?: LoadedIndex): Promise<SampleStore> {
-  const { directory, name, signal } = options;
   const pending = [...plan.decode];
-  let writer: PackedWriter | undefined;
-  let entries: IndexEntry[] = [...plan.reuse, ...plan.carry];
-  const bad: IndexedBad[] = [...plan.bad];
-  const passing: BadAudio[] = [...plan.missing];
+  const draft: Draft = {
+    entries: [...plan.reuse, ...plan.carry],
+    bad: [...plan.bad],
+    passing: [...plan.missing],
+    decoded: 0,
+  };
+  let stopped: InterruptedError | undefined;
+  try {
+    try {
+      await decodePending(options, pending, draft, former);
+    } catch (error) {
+      if (!(error instanceof InterruptedError) || draft.decoded === 0) throw error;
+      stopped = new InterruptedError(
+        `Decoding was stopped after ${draft.decoded} of ${pending.length} files`,
+        {
+          code: 'E_INTERRUPTED',
+          cure: 'Run it again to go on from there: what was decoded is kept.',
+          cause: error,
+        },
+      );
+    }
+    const { path, samples } = await commit(options, draft, plan, former);
+    if (stopped !== undefined) throw stopped;
+    return result(options, path, samples, draft.entries, [...draft.bad, ...draft.passing]);
+  } finally {
+    await draft.writer?.discard();
+  }
+}
+
+async function decodePending(
+  options: StoreOptions,
+  pending: Pending[],
+  draft: Draft,
+  former?: LoadedIndex,
+): Promise<void> {
   const pool = createDecodePool({ files: pending.length, ...options });
   try {
     for await (const outcome of decodeAll(options, pending, pool)) {
       if ('bad' in outcome) {
-        (outcome.transient ? passing : bad).push(outcome.bad);
+        (outcome.transient ? draft.passing : draft.bad).push(outcome.bad);
         continue;
       }
-      if (writer === undefined) {
+      if (draft.writer === undefined) {
         // Not before the first success: a corpus of which one file stays missing is not copied at every start.
-        writer = await PackedWriter.open(directory);
-        const copied = await copyEntries(writer, entries, former, options);
-        entries = copied.entries;
+        draft.writer = await PackedWriter.open(options.directory);
+        const copied = await copyEntries(draft.writer, draft.entries, former, options);
+        draft.entries = copied.entries;
         // Pushed into the list being walked: ranges that lost bits are decoded like new files.
         pending.push(...copied.lost);
       }
-      entries.push({ ...outcome.entry, offset: await writer.append(outcome.samples) });
+      draft.entries.push({ ...outcome.entry, offset: await draft.writer.append(outcome.samples) });
+      draft.decoded++;
     }
-    throwIfAborted(signal);
-    const changed = writer !== undefined || plan.restamped || bad.length > plan.bad.length;
-    let path = former?.path ?? '';
-    let samples = former?.index.samples ?? 0;
-    if (writer !== undefined) {
-      samples = writer.length;
-      path = await writer.commit(packedName(entries));
-      writer = undefined;
-    }
-    if (changed && entries.length > 0) {
-      const file = basename(path);
-      const index = { version: STORE_VERSION, name, sampleRate: SAMPLE_RATE, file, samples, entries, bad };
-      // New stamps alone save a second hashing; a folder that may only be read works without.
-      const optional =
-        samples === former?.index.samples && path === former.path && bad.length === plan.bad.length;
-      await writeIndex(directory, index).catch((error: unknown) => {
-        if (!optional) throw error;
-      });
-      if (former !== undefined && former.path !== path) await retire(former.path);
-      await sweep(directory, file);
-    }
-    return result(options, path, samples, entries, [...bad, ...passing]);
+    throwIfAborted(options.signal);
   } finally {
     await pool.close();
-    await writer?.discard();
   }
+}
+
+/** Gives the packed file its name and writes the index, as far as there is something new to write. */
+async function commit(
+  { directory, name }: StoreOptions,
+  draft: Draft,
+  plan: Plan,
+  former?: LoadedIndex,
+): Promise<{ path: string; samples: number }> {
+  const { entries, bad, writer } = draft;
+  const changed = writer !== undefined || plan.restamped || bad.length > plan.bad.length;
+  let path = former?.path ?? '';
+  let samples = former?.index.samples ?? 0;
+  if (writer !== undefined) {
+    samples = writer.length;
+    path = await writer.commit(packedName(entries));
+    draft.writer = undefined;
+  }
+  if (changed && entries.length > 0) {
+    const file = basename(path);
+    const index = { version: STORE_VERSION, name, sampleRate: SAMPLE_RATE, file, samples, entries, bad };
+    // New stamps alone save a second hashing; a folder that may only be read works without.
+    const optional =
+      samples === former?.index.samples && path === former.path && bad.length === plan.bad.length;
+    await writeIndex(directory, index).catch((error: unknown) => {
+      if (!optional) throw error;
+    });
+    if (former !== undefined && former.path !== path) await retire(former.path);
+    await sweep(directory, file);
+  }
+  return { path, samples };
+}
+
+/** Entries whose samples differ from their hash go from the plan's `reuse` to its `decode`; resolves to their ids. */
+async function distrustDamaged(plan: Plan, former: LoadedIndex, options: StoreOptions): Promise<string[]> {
+  const damaged = new Set<string>();
+  const total = plan.reuse.length;
+  for (const [i, entry] of plan.reuse.entries()) {
+    throwIfAborted(options.signal);
+    if (sha256OfSamples(readEntry(former.path, entry)) !== entry.samplesSha256) damaged.add(entry.id);
+    if (i % 32 !== 31 && i + 1 < total) continue;
+    options.onVerify?.({ type: 'verify', done: i + 1, total });
+    // Hashing holds the thread: signals and timers get theirs in between.
+    await new Promise((resume) => setImmediate(resume));
+  }
+  plan.decode.push(...plan.reuse.filter(({ id }) => damaged.has(id)).map(pendingOf));
+  plan.reuse = plan.reuse.filter(({ id }) => !damaged.has(id));
+  return [...damaged];
+}
+
+function pendingOf({ id, path, size, mtimeMs }: IndexEntry): Pending {
+  return { id, path, size, mtimeMs };
 }
 
 /** Content-addressed: two builds of the same corpus at once rename the same bytes to the same name. */
@@ -160,8 +239,7 @@ async function copyEntries(
     if (sha256OfSamples(samples) === entry.samplesSha256) {
       kept.push({ ...entry, offset: await writer.append(samples) });
     } else {
-      const { id, path, size, mtimeMs } = entry;
-      lost.push({ id, path, size, mtimeMs });
+      lost.push(pendingOf(entry));
     }
   }
   return { entries: kept, lost };

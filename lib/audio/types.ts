@@ -20,6 +20,8 @@ export interface StoreEntry {
   peak: number;
   /** Root mean square, of full scale. */
   rms: number;
+  /** Hertz of the source file; absent in stores of an earlier version. */
+  sourceRate?: number;
   warnings?: string[];
 }
 

@@ -1,5 +1,5 @@
 /** The flags by which every command names a corpus, and the corpus that they name. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { corpusReaders, readCorpus } from '../corpus/index.js';
 import type { Corpus, CorpusOptions } from '../corpus/types.js';
 import { choiceMap } from './train.js';
@@ -10,11 +10,18 @@ export interface CorpusFlags {
   choice?: string[];
   allowPartial?: boolean;
   speakerPattern?: string;
+  speakers?: 'per-file';
 }
 
 export function addCorpusFlags(command: Command): Command {
+  return addReadingFlags(
+    command.option('--corpus <name>', `one of ${corpusReaders.map((reader) => reader.name).join(', ')}`),
+  );
+}
+
+/** Where a corpus lies and how it is read, for a command that takes its name as an argument. */
+export function addReadingFlags(command: Command): Command {
   return command
-    .option('--corpus <name>', `one of ${corpusReaders.map((reader) => reader.name).join(', ')}`)
     .option('--data <path>', 'folder or manifest of the corpus')
     .option(
       '--choice <name=value>',
@@ -22,12 +29,15 @@ export function addCorpusFlags(command: Command): Command {
       (value: string, all: string[] = []) => [...all, value],
     )
     .option('--allow-partial', 'accept a copy that lacks files of the corpus')
-    .option('--speaker-pattern <regex>', 'corpus folder: regular expression whose group names the speaker');
+    .option('--speaker-pattern <regex>', 'corpus folder: regular expression whose group names the speaker')
+    .addOption(
+      new Option('--speakers <how>', 'corpus folder: every file is another person').choices(['per-file']),
+    );
 }
 
 export function corpusOptions(flags: CorpusFlags): CorpusOptions {
-  const { data, choice, allowPartial, speakerPattern } = flags;
-  return { data, allowPartial, speakerPattern, ...(choice ? { choices: choiceMap(choice) } : {}) };
+  const { data, choice, allowPartial, speakerPattern, speakers } = flags;
+  return { data, allowPartial, speakerPattern, speakers, ...(choice ? { choices: choiceMap(choice) } : {}) };
 }
 
 export function readCorpusOf(name: string, flags: CorpusFlags): Promise<Corpus> {

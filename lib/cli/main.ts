@@ -4,10 +4,12 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerCompare } from './compare.js';
+import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
 import { registerExport } from './export.js';
 import { registerFolds } from './folds.js';
 import { registerPredict } from './predict.js';
+import { registerPrepare } from './prepare.js';
 import { registerPull } from './pull.js';
 import { registerReport } from './report.js';
 import { registerSetup } from './setup.js';
@@ -28,6 +30,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerReport,
     registerCompare,
     registerExport,
+    registerCorpus,
+    registerPrepare,
     registerPull,
     registerSetup,
     registerDoctor,

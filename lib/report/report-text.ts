@@ -1,4 +1,5 @@
 /** The report as a few lines for a terminal of 80 columns. */
+import { printable, wrap } from '../text-layout.js';
 import { count, DASH, percent, percentRange, percentSpread } from './format.js';
 import { meanOver, selectionName } from './page/headline.js';
 import { publishedTarget } from './published-targets.js';
@@ -125,20 +126,4 @@ function foldLines(report: RunReport, style: Style): string[] {
       `* best on test${report.folds.some(({ selected }) => selected.ua === null) ? `   ${DASH} not defined: the fold lacks a class` : ''}`,
     ),
   ];
-}
-
-/** Names come from file systems: control characters in them must not reach a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)!;
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(`  ${word}`);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
 }

@@ -2,16 +2,14 @@
 
 import { activePart } from '../audio/active-part.js';
 import { readSamples } from '../audio/read-samples.js';
-import { openOrBuildStore, storeDirectory } from '../audio/store.js';
 import type { SampleStore } from '../audio/types.js';
 import type { TrainConfig } from '../config/schema.js';
-import { DEMO_VERSION, synthesiseDemo } from '../corpus/demo/index.js';
+import { openCorpusStore } from '../corpus/decoded-corpus.js';
 import { readCorpus } from '../corpus/index.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, UsageError } from '../errors.js';
 import { loadPlan, planFolds } from '../folds/index.js';
 import type { FoldPlan } from '../folds/types.js';
-import { cacheRoot } from '../runtime/cache.js';
 import type { Voice } from './evaluate.js';
 import type { LabelledRow } from './step-request.js';
 import type { TrainEvent } from './types.js';
@@ -56,14 +54,9 @@ export async function prepare(
   for (const message of whole.warnings) emit({ type: 'warning', message });
 
   const started = performance.now();
-  const store = await openOrBuildStore({
-    name: whole.name,
-    utterances: whole.utterances.map(({ id, path }) => ({ id, path })),
-    directory: storeDirectory(cacheRoot(), whole.name, whole.root),
+  const store = await openCorpusStore(whole, {
     onBadAudio: config.onBadAudio,
     signal,
-    synthesise: synthesiseDemo,
-    synthesiser: `synth@${DEMO_VERSION}`,
     onWarning: (message) => emit({ type: 'warning', message }),
     onProgress: ({ done, total, etaSeconds }) => emit({ type: 'decode', done, total, etaSeconds }),
   });

@@ -1,0 +1,44 @@
+/** The protocols that a corpus can be judged under, tried out. */
+import type { SampleStore } from '../audio/types.js';
+import type { Corpus } from '../corpus/types.js';
+import { SerError } from '../errors.js';
+import { planFolds, protocolSummaries, protocolsFor } from '../folds/index.js';
+import { defaultProtocol } from '../folds/protocols.js';
+import type { ProtocolDescription } from './types.js';
+
+/** A plan names every utterance in every fold: beyond this many names it is not tried, since that would take seconds. */
+const MAX_NAMES = 2_000_000;
+
+/** @param store where audio was decoded: its hashes find recordings that a protocol would part */
+export function describeProtocols(corpus: Corpus, store?: SampleStore): ProtocolDescription[] {
+  const preferred = defaultProtocol(corpus);
+  const usable = store
+    ? { ...corpus, utterances: corpus.utterances.filter(({ id }) => store.entries.has(id)) }
+    : corpus;
+  const samplesSha256 = store && new Map([...store.entries].map(([id, one]) => [id, one.samplesSha256]));
+  const names = protocolsFor(corpus);
+  return [...new Set([preferred, ...names])].map((name) => {
+    const described = { name, summary: summaryOf(name), default: name === preferred };
+    if (name === 'loso' && tooMany(corpus)) return described;
+    try {
+      return {
+        ...described,
+        folds: planFolds({ corpus: usable, protocol: name, samplesSha256 }).folds.length,
+      };
+    } catch (error) {
+      if (!(error instanceof SerError)) throw error;
+      return { ...described, problem: error.cure ? `${error.message} ${error.cure}` : error.message };
+    }
+  });
+}
+
+function tooMany({ utterances }: Corpus): boolean {
+  return new Set(utterances.map(({ speaker }) => speaker)).size * utterances.length > MAX_NAMES;
+}
+
+function summaryOf(name: string): string {
+  const groups = /^group-(\d+)$/.exec(name);
+  if (groups)
+    return `${groups[1]} groups of whole speakers, balanced by classes and counts; any number from 2 on`;
+  return protocolSummaries.find((protocol) => protocol.name === name)?.summary ?? '';
+}

@@ -1,0 +1,54 @@
+import { columnsOf, sparkline, textTable, wrap } from '../lib/text-layout.js';
+
+const COLUMNS = [
+  { title: 'name', cut: true },
+  { title: 'n', align: 'right' },
+  { title: 'first to go', optional: 2 },
+  { title: 'second', optional: 1 },
+] as const;
+const ROWS = [
+  ['anna', '7', 'x', 'y'],
+  ['someone with a long name', '123', 'x', 'y'],
+];
+
+describe('textTable', () => {
+  it('aligns columns under their titles without spaces at the end', () => {
+    expect(textTable(COLUMNS, ROWS, 80)).toEqual([
+      'name                        n  first to go  second',
+      'anna                        7  x            y',
+      'someone with a long name  123  x            y',
+    ]);
+  });
+  it('leaves out optional columns, then cuts the one that may be cut', () => {
+    expect(textTable(COLUMNS, ROWS, 40)[0]).toBe('name                        n  second');
+    expect(textTable(COLUMNS, ROWS, 20)).toEqual([
+      'name               n',
+      'anna               7',
+      'someone with a\u2026  123',
+    ]);
+    for (const width of [60, 40, 30, 20, 14]) {
+      for (const line of textTable(COLUMNS, ROWS, width)) expect(columnsOf(line)).toBeLessThanOrEqual(width);
+    }
+  });
+  it('counts East Asian characters as two columns', () => {
+    expect(columnsOf('\u4e2d\u6587')).toBe(4);
+    const [, first, second] = textTable(
+      [{ title: 'a' }, { title: 'b' }],
+      [
+        ['\u4e2d\u6587', '1'],
+        ['abcd', '2'],
+      ],
+      80,
+    );
+    expect(columnsOf(first!)).toBe(columnsOf(second!));
+  });
+});
+
+test('wrap keeps within the width and keeps long words whole', () => {
+  expect(wrap('a bb ccc dddddddddd', 6)).toEqual(['a bb', '  ccc', '  dddddddddd']);
+});
+
+test('sparkline is as long as its counts and empty where they are', () => {
+  expect(sparkline([0, 1, 8])).toBe(' \u2582\u2588');
+  expect(sparkline([])).toBe('');
+});
