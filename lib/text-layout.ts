@@ -61,7 +61,7 @@ const GAP = '  ';
  * Lines of a table, the titles first, no wider than `width` as long as its cut column keeps 8 columns. No line has spaces
  * at its end.
  */
-export function textTable(
+export function fittedTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   width: number,

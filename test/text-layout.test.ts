@@ -1,4 +1,4 @@
-import { columnsOf, sparkline, textTable, wrap } from '../lib/text-layout.js';
+import { columnsOf, fittedTable, sparkline, wrap } from '../lib/text-layout.js';
 
 const COLUMNS = [
   { title: 'name', cut: true },
@@ -11,28 +11,29 @@ const ROWS = [
   ['someone with a long name', '123', 'x', 'y'],
 ];
 
-describe('textTable', () => {
+describe('fittedTable', () => {
   it('aligns columns under their titles without spaces at the end', () => {
-    expect(textTable(COLUMNS, ROWS, 80)).toEqual([
+    expect(fittedTable(COLUMNS, ROWS, 80)).toEqual([
       'name                        n  first to go  second',
       'anna                        7  x            y',
       'someone with a long name  123  x            y',
     ]);
   });
   it('leaves out optional columns, then cuts the one that may be cut', () => {
-    expect(textTable(COLUMNS, ROWS, 40)[0]).toBe('name                        n  second');
-    expect(textTable(COLUMNS, ROWS, 20)).toEqual([
+    expect(fittedTable(COLUMNS, ROWS, 40)[0]).toBe('name                        n  second');
+    expect(fittedTable(COLUMNS, ROWS, 20)).toEqual([
       'name               n',
       'anna               7',
       'someone with a\u2026  123',
     ]);
     for (const width of [60, 40, 30, 20, 14]) {
-      for (const line of textTable(COLUMNS, ROWS, width)) expect(columnsOf(line)).toBeLessThanOrEqual(width);
+      for (const line of fittedTable(COLUMNS, ROWS, width))
+        expect(columnsOf(line)).toBeLessThanOrEqual(width);
     }
   });
   it('counts East Asian characters as two columns', () => {
     expect(columnsOf('\u4e2d\u6587')).toBe(4);
-    const [, first, second] = textTable(
+    const [, first, second] = fittedTable(
       [{ title: 'a' }, { title: 'b' }],
       [
         ['\u4e2d\u6587', '1'],

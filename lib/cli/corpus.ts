@@ -5,8 +5,8 @@ import { describeCorpus } from '../describe/describe-corpus.js';
 import { renderDescriptionText } from '../describe/describe-text.js';
 import { renderCorpusPage } from '../describe/page/page.js';
 import { packageVersion } from '../runtime/version.js';
-import { textTable } from '../text-layout.js';
-import { addCorpusFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
+import { wrap } from '../text-layout.js';
+import { addReadingFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
 import { decodeProgress } from './decode-progress.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
@@ -21,7 +21,7 @@ interface Flags extends CorpusFlags {
 }
 
 export function registerCorpus(program: Command): void {
-  addCorpusFlags(
+  addReadingFlags(
     program
       .command('corpus')
       .description(
@@ -88,12 +88,17 @@ function list(json: boolean | undefined): void {
     process.stdout.write(`${JSON.stringify(readers, null, 2)}\n`);
     return;
   }
-  const rows = corpusReaders.flatMap(({ name, summary, choices = [] }) => [
-    [name, summary],
-    ...choices.map((choice) => ['', `--choice ${choice.name}=${choice.values.join('|')}  ${choice.summary}`]),
-  ]);
   const width = Math.max(40, process.stdout.columns ?? 80);
-  process.stdout.write(
-    `${textTable([{ title: 'corpus' }, { title: 'reads', cut: true }], rows, width).join('\n')}\n`,
-  );
+  const indent = ' '.repeat(11);
+  const lines = corpusReaders.flatMap(({ name, summary, choices = [] }) => [
+    ...wrap(`${name.padEnd(10)} ${summary}`, width, indent),
+    ...choices.flatMap((choice) =>
+      wrap(
+        `${indent}--choice ${choice.name}=${choice.values.join('|')}  ${choice.summary}`,
+        width,
+        `${indent}  `,
+      ),
+    ),
+  ]);
+  process.stdout.write(`${lines.join('\n')}\n`);
 }

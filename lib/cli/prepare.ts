@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { corpusReaders } from '../corpus/index.js';
 import { prepareCorpus } from '../describe/describe-corpus.js';
 import { formatBytes, formatDuration } from '../format.js';
-import { addCorpusFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
+import { addReadingFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
 import { decodeProgress } from './decode-progress.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
@@ -16,7 +16,7 @@ interface Flags extends CorpusFlags {
 }
 
 export function registerPrepare(program: Command): void {
-  addCorpusFlags(
+  addReadingFlags(
     program
       .command('prepare')
       .description('Decode a corpus ahead of training, so that a job on a cluster starts at once.')

@@ -1,4 +1,5 @@
 /** Plain tables for the terminal. */
+import { fittedTable } from '../text-layout.js';
 
 /** Rows under a head, columns as wide as their widest cell; `right` names the columns of numbers, by index. */
 export function textTable(
@@ -6,15 +7,9 @@ export function textTable(
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
 ): string[] {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
-  );
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, column) =>
-        right.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
+  const columns = head.map((title, column) => ({
+    title,
+    align: right.includes(column) ? ('right' as const) : ('left' as const),
+  }));
+  return fittedTable(columns, rows, Infinity);
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { listSome } from '../corpus/audio-files.js';
 import { formatBytes, formatDuration } from '../format.js';
 import type { Distribution, Histogram } from '../metrics/distribution.js';
-import { type Column, columnsOf, printable, sparkline, textTable, wrap } from '../text-layout.js';
+import { type Column, columnsOf, fittedTable, printable, sparkline, wrap } from '../text-layout.js';
 import type { CorpusDescription } from './types.js';
 import { levelOf, percentOf, secondsOf, sourcesText, times } from './words.js';
 
@@ -95,7 +95,7 @@ function classLines(description: CorpusDescription, width: number, style: Descri
     printable(sourcesText(one)),
   ]);
   return titled(
-    textTable(
+    fittedTable(
       [
         { title: 'class', cut: true },
         { title: 'utterances', align: 'right' },
@@ -152,7 +152,7 @@ function speakerLines(description: CorpusDescription, width: number, style: Desc
       : []),
   ];
   const { fixed, titles } = roomForClasses(columns, perClass, shown, width);
-  const lines = textTable(
+  const lines = fittedTable(
     [...fixed, ...titles.map((title) => ({ title, align: 'right' as const }))],
     shown.map((one, i) => [
       ...fixed.map(({ cells }) => cells[i]!),
@@ -180,7 +180,7 @@ function roomForClasses(
   let fixed = columns;
   for (;;) {
     const rows = shown.map((_, i) => fixed.map(({ cells }) => cells[i]!));
-    const taken = Math.max(...textTable(fixed, rows, Infinity).map(columnsOf));
+    const taken = Math.max(...fittedTable(fixed, rows, Infinity).map(columnsOf));
     const titles = classTitles(
       classes.map((one) => one.class),
       widths,
@@ -244,7 +244,7 @@ function audioLines({ audio }: CorpusDescription, width: number, style: Descript
     unit,
     sparkline(spread.histogram.counts),
   ];
-  const table = textTable(
+  const table = fittedTable(
     [
       { title: '' },
       ...['min', 'mean', 'median', 'p95', 'max'].map((title) => ({ title, align: 'right' as const })),
@@ -300,7 +300,7 @@ function labelLines({ texts, votes }: CorpusDescription, width: number, style: D
 function droppedLines({ droppedFiles }: CorpusDescription, width: number, style: DescriptionStyle): string[] {
   if (droppedFiles.length === 0) return [];
   return titled(
-    textTable(
+    fittedTable(
       [
         { title: 'left out', align: 'right' },
         { title: 'why', cut: true },
@@ -319,7 +319,7 @@ function droppedLines({ droppedFiles }: CorpusDescription, width: number, style:
 
 function protocolLines({ protocols }: CorpusDescription, width: number, style: DescriptionStyle): string[] {
   const planned = protocols.filter(({ problem }) => problem === undefined);
-  const table = textTable(
+  const table = fittedTable(
     [{ title: 'protocol' }, { title: 'folds', align: 'right' }, { title: '', cut: true }],
     planned.map(({ name, folds, summary, default: preferred }) => [
       preferred ? `${name} (default)` : name,

@@ -2,8 +2,8 @@
 import type { SampleStore } from '../audio/types.js';
 import type { Corpus } from '../corpus/types.js';
 import { SerError } from '../errors.js';
-import { planFolds, protocolSummaries, protocolsFor } from '../folds/index.js';
-import { defaultProtocol } from '../folds/protocols.js';
+import { defaultProtocol, planFolds, protocolSummaries, protocolsFor } from '../folds/index.js';
+
 import type { ProtocolDescription } from './types.js';
 
 /** A plan names every utterance in every fold: beyond this many names it is not tried, since that would take seconds. */
