@@ -94,10 +94,9 @@ function list(json: boolean | undefined): void {
     ...wrap(`${name.padEnd(10)} ${summary}`, width, indent),
     ...choices.flatMap((choice) =>
       wrap(
-        `${indent}--choice ${choice.name}=${choice.values.join('|')}  ${choice.summary}`,
-        width,
-        `${indent}  `,
-      ),
+        `--choice ${choice.name}=${choice.values.join('|')}: ${choice.summary}`,
+        width - indent.length,
+      ).map((line) => indent + line),
     ),
   ]);
   process.stdout.write(`${lines.join('\n')}\n`);
