@@ -1,6 +1,7 @@
 /** A comparison as text for a terminal of 80 columns. */
 import type { Figure, PairedFigure } from '../metrics/index.js';
 import { count, DASH, percent } from '../report/format.js';
+import { printable, wrap } from '../text-layout.js';
 import type { Comparison, RunAgainstFirst } from './compare-runs.js';
 import { comparisonMeaning, formatP, signed } from './comparison-meaning.js';
 
@@ -36,9 +37,12 @@ export function renderComparisonText(comparison: Comparison, options: { colour?:
       'Both epochs were chosen on the test fold: the figures are optimistic, their difference may be.',
     );
   }
-  for (const note of notes) lines.push('', ...wrap(`Mind: ${note}`));
+  for (const note of notes) lines.push('', ...wrap(`Mind: ${note}`, WIDTH));
   for (const test of others) {
-    lines.push('', ...wrap(printable(comparisonMeaning(test, first.name, others.length))).map(style.bold));
+    lines.push(
+      '',
+      ...wrap(printable(comparisonMeaning(test, first.name, others.length)), WIDTH).map(style.bold),
+    );
   }
   return lines.join('\n');
 }
@@ -95,6 +99,7 @@ function howTested(others: readonly RunAgainstFirst[], style: Style): string[] {
       `${who}p by permutation over ${count(test.speakers, 'speaker')}, ${how} of swapping.`,
       ...wrap(
         `${who}McNemar, a description that takes utterances as independent: ${b} right in the first run only, ${c} in the second only, p = ${formatP(p)}.`,
+        WIDTH,
       ),
     ].map(style.dim);
   });
@@ -113,20 +118,4 @@ function row(label: string, cells: string[]): string {
   const name = shown.length < LABEL - 2 ? shown : `${shown.slice(0, LABEL - 4)}\u2026`;
   const start = cells.length > 5 ? LABEL - 3 : LABEL;
   return name.padEnd(start) + cells.map((cell, i) => cell.padStart(widths[i]!)).join('');
-}
-
-/** Names come from file systems: control characters in them must not reach a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
-}
-
-function wrap(text: string): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)!;
-    if (line !== '' && line.length + 1 + word.length > WIDTH) lines.push(`  ${word}`);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
 }
