@@ -77,6 +77,8 @@ export type {
   Scores,
   Selection,
 } from './report/types.js';
+export { listRuns } from './run-index/list-runs.js';
+export type { ListRunsOptions, RunIndex, RunSummary } from './run-index/types.js';
 export { doctor } from './runtime/doctor.js';
 export { setup } from './runtime/setup.js';
 export { train } from './train/train.js';

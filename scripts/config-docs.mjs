@@ -12,15 +12,18 @@ import { trainConfigSchema } from '../dist/config/schema.js';
 
 const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
 
+/** An object of fields of its own, and not of names that the user gives. */
+const isObject = ({ type, properties }) => type === 'object' && properties !== undefined;
+
 /** Variants of an object that a field tells apart, such as encoders by their kind. */
 const variants = (property) =>
-  (property.oneOf ?? property.anyOf ?? []).filter(({ type }) => type === 'object');
+  (property.oneOf ?? property.anyOf ?? []).filter(isObject);
 
 /** Rows of the table, depth first; objects give a prefix, each variant of one its own rows, everything else a row. */
 function rows(schema, prefix = '') {
   return Object.entries(schema.properties).flatMap(([name, property]) =>
-    property.type === 'object' || variants(property).length > 0
-      ? (property.type === 'object' ? [property] : variants(property)).flatMap((object) =>
+    isObject(property) || variants(property).length > 0
+      ? (isObject(property) ? [property] : variants(property)).flatMap((object) =>
           rows(object, `${prefix}${name}.`),
         )
       : [
@@ -38,6 +41,7 @@ function values(property) {
   if (property.const !== undefined) return `\`${property.const}\``;
   if (property.enum) return property.enum.map((value) => `\`${value}\``).join(', ');
   if (property.anyOf) return property.anyOf.map(values).join(' or ');
+  if (property.additionalProperties) return 'names and values';
   if (property.type === 'array') return property.prefixItems ? '[low, high]' : 'list of whole numbers';
   if (property.type === 'integer' || property.type === 'number') return bounds(property);
   return property.type === 'boolean' ? '`true`, `false`' : 'text';

@@ -2,11 +2,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { exportEncoder } from '../encoder/export.js';
 import { interruptible } from './interrupt.js';
+import { seedNumber } from './predict.js';
 import { describeEncoder } from './pull.js';
 import { openTerminal } from './terminal.js';
 
 interface ExportFlags {
   fold?: number;
+  seed?: number;
   json?: boolean;
 }
 
@@ -17,6 +19,7 @@ export function registerExport(program: Command): void {
     .argument('<run-or-checkpoint>', 'run folder, or best.safetensors of a fold')
     .argument('<dir>', 'folder to write; it must not exist yet, or be empty')
     .option('--fold <n>', 'which fold of a run folder', foldNumber)
+    .option('--seed <n>', 'which seed of a run of several', seedNumber)
     .option('--json', 'print the result as JSON')
     .action(run);
 }
@@ -32,7 +35,7 @@ async function run(model: string, directory: string, flags: ExportFlags): Promis
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping'));
   try {
-    const exported = await exportEncoder(model, directory, { fold: flags.fold, signal });
+    const exported = await exportEncoder(model, directory, { fold: flags.fold, seed: flags.seed, signal });
     if (flags.json) {
       process.stdout.write(`${JSON.stringify(exported)}\n`);
       return;

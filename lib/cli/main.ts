@@ -12,6 +12,7 @@ import { registerPredict } from './predict.js';
 import { registerPrepare } from './prepare.js';
 import { registerPull } from './pull.js';
 import { registerReport } from './report.js';
+import { registerRuns } from './runs.js';
 import { registerSetup } from './setup.js';
 import { registerTrain } from './train.js';
 
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerPredict,
     registerReport,
     registerCompare,
+    registerRuns,
     registerExport,
     registerCorpus,
     registerPrepare,

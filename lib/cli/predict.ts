@@ -1,29 +1,38 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { type FilePrediction, Predictor } from '../predict/predictor.js';
+import type { ModelCard } from '../train/types.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
 
 export function registerPredict(program: Command): void {
   program
     .command('predict')
-    .description('Emotion of audio files, from a run folder (its folds averaged) or a checkpoint.')
+    .description('Emotion of audio files, from a run folder (its folds and seeds averaged) or a checkpoint.')
     .argument('<run-or-checkpoint>', 'run folder, or best.safetensors of a fold')
     .argument('<file...>', 'audio files of any format')
+    .option('--seed <n>', 'of a run of several seeds, only the models of this one', seedNumber)
     .option('--json', 'one JSON line per file, with the pooling weights')
     .action(run);
 }
 
+/** A seed, to choose among the models of a run by. */
+export function seedNumber(text: string): number {
+  const seed = Number(text);
+  if (!Number.isInteger(seed) || seed < 0) throw new InvalidArgumentError('expected a whole number.');
+  return seed;
+}
+
 /** A bad file does not keep the others from being predicted; it decides the exit code. */
-async function run(model: string, files: string[], flags: { json?: boolean }): Promise<void> {
+async function run(model: string, files: string[], flags: { json?: boolean; seed?: number }): Promise<void> {
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping'));
   try {
-    await using predictor = await Predictor.open({ model });
+    await using predictor = await Predictor.open({ model, seed: flags.seed });
     const [card] = predictor.cards;
     if (!flags.json) {
       terminal.line(
-        `${predictor.cards.length === 1 ? 'one model' : `mean of ${predictor.cards.length} folds`}, trained on ${card!.corpus}${card!.synthetic ? ' (synthetic speech: expect nothing on recordings)' : ''}`,
+        `${describeModels(predictor.cards)}, trained on ${card!.corpus}${card!.synthetic ? ' (synthetic speech: expect nothing on recordings)' : ''}`,
       );
     }
     for (const file of files) {
@@ -43,6 +52,13 @@ async function run(model: string, files: string[], flags: { json?: boolean }): P
   } finally {
     done();
   }
+}
+
+/** `one model`, `mean of 6 folds`, `mean of 18 models of 3 seeds`. */
+function describeModels(cards: readonly ModelCard[]): string {
+  if (cards.length === 1) return 'one model';
+  const seeds = new Set(cards.map(({ seed }) => seed)).size;
+  return seeds === 1 ? `mean of ${cards.length} folds` : `mean of ${cards.length} models of ${seeds} seeds`;
 }
 
 function text(prediction: FilePrediction): string {

@@ -1,11 +1,12 @@
 /** What `train` shows while it works: a live line on a terminal, a line per epoch elsewhere, JSON events on request. */
+import { seedsOf } from '../config/seeds.js';
 import { describePullEvent } from '../encoder/pull-text.js';
 import type { PullEvent } from '../encoder/types.js';
 import { formatBytes, formatDuration } from '../format.js';
 import type { TrainEvent } from '../train/types.js';
 import type { Terminal } from './terminal.js';
 
-const percent = (value: number | null | undefined) =>
+export const percent = (value: number | null | undefined) =>
   value === null || value === undefined ? '  –  ' : `${(100 * value).toFixed(1)} %`;
 
 function showPull(terminal: Terminal, event: PullEvent): void {
@@ -18,6 +19,9 @@ function showPull(terminal: Terminal, event: PullEvent): void {
 /** Prints events on a terminal. */
 export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
   let folds = 0;
+  let seeds: number[] = [];
+  /** Told only where there are several. */
+  const ofSeed = (seed: number) => (seeds.length > 1 ? `seed ${seed}, ` : '');
   let lastDecoded = 0;
   return (event) => {
     switch (event.type) {
@@ -64,22 +68,27 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
         );
         break;
       case 'start':
+        seeds = seedsOf(event.config);
         terminal.line(
-          `training  preset ${event.preset}, mix ${event.config.mix.kind}, pooling ${event.config.pooling}, ${event.config.epochs} epochs, seed ${event.config.seed}`,
+          `training  preset ${event.preset}, mix ${event.config.mix.kind}, pooling ${event.config.pooling}, ${event.config.epochs} epochs, ` +
+            `seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}`,
         );
         terminal.line(`run       ${event.resumed ? 'resumed in ' : ''}${terminal.path(event.out)}`);
         break;
       case 'fold-start':
         terminal.line('');
         terminal.line(
-          terminal.bold(event.fold === 0 ? 'final model on all the data' : `fold ${event.fold}/${folds}`) +
+          terminal.bold(
+            ofSeed(event.seed) +
+              (event.fold === 0 ? 'final model on all the data' : `fold ${event.fold}/${folds}`),
+          ) +
             `  train ${event.train}, validation ${event.validation}, test ${event.test}` +
             (event.resumedEpoch > 0 ? `, going on after epoch ${event.resumedEpoch}` : ''),
         );
         break;
       case 'step':
         terminal.live(
-          `  epoch ${event.epoch}/${event.epochs}  step ${event.step}/${event.steps}  ${event.audioPerSecond.toFixed(0)} audio-s/s  loss ${event.total.toFixed(3)}` +
+          `  ${ofSeed(event.seed)}epoch ${event.epoch}/${event.epochs}  step ${event.step}/${event.steps}  ${event.audioPerSecond.toFixed(0)} audio-s/s  loss ${event.total.toFixed(3)}` +
             `  best UA ${percent(event.bestUa)}${Number.isFinite(event.etaSeconds) ? `  ${formatDuration(event.etaSeconds)} left` : ''}`,
         );
         break;
@@ -93,13 +102,15 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
             (line.validation ? `  val UA ${percent(line.validation.ua)}` : '') +
             (line.test ? `  test UA ${percent(line.test.ua)}` : '') +
             `  ${event.audioPerSecond.toFixed(0)} audio-s/s  ${formatDuration(event.seconds)}` +
+            // A terminal has it in the live line; in a log of many hours it must stand somewhere too.
+            (seeds.length > 1 && !terminal.interactive ? `  ${formatDuration(event.etaSeconds)} left` : '') +
             (event.best ? terminal.green('  *') : ''),
         );
         break;
       }
       case 'fold-end':
         terminal.line(
-          `  ${event.reused ? `fold ${event.fold} was finished before: ` : ''}selected epoch ${event.selected.epoch}: WA ${percent(event.selected.wa)}, UA ${percent(event.selected.ua)}` +
+          `  ${event.reused ? `${ofSeed(event.seed)}fold ${event.fold} was finished before: ` : ''}selected epoch ${event.selected.epoch}: WA ${percent(event.selected.wa)}, UA ${percent(event.selected.ua)}` +
             terminal.dim(
               `   best on test (optimistic) epoch ${event.bestOnTest.epoch}: UA ${percent(event.bestOnTest.ua)}`,
             ),

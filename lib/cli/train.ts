@@ -28,6 +28,7 @@ interface TrainFlags {
   preset?: string;
   epochs?: number;
   seed?: number;
+  seeds?: number | number[];
   device?: 'auto' | 'cpu' | 'cuda';
   out?: string;
   resume?: string | boolean;
@@ -47,7 +48,7 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-function foldList(text: string): 'all' | number[] {
+export function foldList(text: string): 'all' | number[] {
   if (text === 'all') return 'all';
   return text.split(',').map((part) => {
     const value = Number(part);
@@ -55,6 +56,14 @@ function foldList(text: string): 'all' | number[] {
       throw new InvalidArgumentError('expected all, or folds such as 1,2.');
     return value;
   });
+}
+
+/** `3` is how many, `1,2,3` is which. */
+export function seedList(text: string): number | number[] {
+  const values = text.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN));
+  if (values.some(Number.isNaN) || (values.length === 1 && values[0] === 0))
+    throw new InvalidArgumentError('expected how many, such as 3, or which, such as 1,2,3.');
+  return values.length === 1 ? values[0]! : values;
 }
 
 function lossList(text: string): string[] {
@@ -112,6 +121,7 @@ export function registerTrain(program: Command): void {
     .option('--losses <list>', 'losses that are on, of kl,focal,center,supcon', lossList)
     .option('--epochs <n>', 'epochs per fold', wholeNumber)
     .option('--seed <n>', 'seed of every random choice', wholeNumber)
+    .option('--seeds <list>', 'train every fold for each seed: how many (3), or which (1,2,3)', seedList)
     .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
     .addOption(
       new Option('--on-bad-audio <what>', 'damaged, empty or silent files').choices(['fail', 'skip']),
@@ -157,6 +167,7 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'pooling',
     'epochs',
     'seed',
+    'seeds',
     'device',
     'onBadAudio',
     'final',

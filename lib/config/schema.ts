@@ -229,6 +229,10 @@ const trainConfigFields = z.strictObject({
       'share of the training part that is used, drawn within speakers; a smaller one is part of a larger',
     ),
   seed: z.int().min(0).default(1).describe('of every random choice'),
+  seeds: z
+    .union([z.int().min(1).max(1000), z.array(z.int().min(0)).min(1)])
+    .default(1)
+    .describe('every fold is trained for each: how many, counted from `seed`, or a list'),
   device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
   precision: z
     .enum(['auto', 'fp32', 'bf16'])

@@ -1,12 +1,12 @@
 /** From a checkpoint of a fine-tuned model to a folder that transformers loads. */
-import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { EncoderConfig } from '../../bindings.js';
 import { canonicalJson } from '../config/resolve.js';
-import { DataError, hasCode, InterruptedError, SerError, UsageError } from '../errors.js';
+import { DataError, InterruptedError, SerError, UsageError } from '../errors.js';
 import { openEngine } from '../native/engine.js';
 import { readModelCard } from '../train/model-card.js';
 import { openModel } from '../train/open-model.js';
+import { listModels, type ModelChoice, modelsOf } from '../train/run-models.js';
 import type { ModelCard } from '../train/types.js';
 import { exportedConfigs, refuseNonEmpty, writeFiles, writeFolder } from './export-files.js';
 import { type ResolvedEncoder, resolveEncoder } from './resolve.js';
@@ -14,6 +14,8 @@ import { type ResolvedEncoder, resolveEncoder } from './resolve.js';
 export interface ExportEncoderOptions {
   /** Which fold of a run folder; needed where several are finished and there is no model fitted on all the data. */
   fold?: number;
+  /** Which seed of a run of several. */
+  seed?: number;
   threads?: number;
   signal?: AbortSignal;
 }
@@ -49,9 +51,9 @@ export async function exportEncoder(
     if (typeof value !== 'string' || value === '')
       throw new UsageError(`exportEncoder takes ${name} as a path`, { code: 'E_ARGUMENT' });
   }
-  const { fold, threads, signal } = options;
+  const { fold, seed, threads, signal } = options;
   await refuseNonEmpty(directory);
-  const checkpoint = await checkpointToExport(model, fold);
+  const checkpoint = await checkpointToExport(model, { fold, seed });
   const card = await readModelCard(checkpoint);
   const { encoder, adapt } = card.model;
   if (encoder.kind === 'mel') {
@@ -88,75 +90,21 @@ export async function exportEncoder(
 }
 
 /** The one checkpoint that `path` stands for. */
-async function checkpointToExport(path: string, fold: number | undefined): Promise<string> {
+async function checkpointToExport(path: string, choice: ModelChoice): Promise<string> {
+  const { fold } = choice;
   if (fold !== undefined && (!Number.isInteger(fold) || fold < 1)) {
     throw new UsageError(`fold must be a whole number from 1 on, got ${fold}`, { code: 'E_ARGUMENT' });
   }
-  const info = await stat(path).catch((error: unknown) => {
-    throw new DataError(
-      hasCode(error, 'ENOENT') ? `there is no file or folder ${path}` : `${path} cannot be read`,
-      {
-        code: 'E_CHECKPOINT',
-        cure: 'Name a run folder, or a checkpoint that `ser-native train` wrote.',
-        cause: error,
-      },
-    );
-  });
-  const own = info.isFile() ? path : join(path, 'best.safetensors');
-  if (info.isFile() || (await exists(own))) {
-    if (fold === undefined) return own;
-    throw new UsageError(`${path} is one checkpoint; a fold can be chosen of a run folder only`, {
-      code: 'E_EXPORT_FOLD',
-      cure: 'Leave the fold out.',
-    });
-  }
-  const folds = await finishedFolds(path);
-  if (fold !== undefined) {
-    if (folds.includes(fold)) return join(path, `fold-${fold}`, 'best.safetensors');
-    throw new DataError(`${path} has no finished fold ${fold}; ${listFolds(folds)}`, {
-      code: 'E_CHECKPOINT',
-      cure: 'Name another fold, or finish the run by `ser-native train --resume DIR`.',
-    });
-  }
-  if (await exists(join(path, 'final', 'result.json'))) return join(path, 'final', 'best.safetensors');
-  if (folds.length === 1) return join(path, `fold-${folds[0]}`, 'best.safetensors');
-  if (folds.length === 0) {
-    throw new DataError(`${path} holds no finished model`, {
-      code: 'E_CHECKPOINT',
-      cure: 'Name a run folder with at least one finished fold, or a checkpoint that `ser-native train` wrote.',
-    });
-  }
+  const models = await modelsOf(path, choice);
+  if (models.length === 1) return models[0]!.path;
   throw new UsageError(
-    `${path} holds one encoder for each fold, and one can be exported; ${listFolds(folds)}`,
+    `${path} holds an encoder for each model, and one can be exported; finished: ${listModels(models)}`,
     {
       code: 'E_EXPORT_FOLD',
-      cure: 'Choose one by --fold N (`fold` in the API), or name its best.safetensors.',
+      cure: 'Choose one by --fold N, in a run of several seeds also --seed S, or name its best.safetensors.',
     },
   );
 }
-
-async function finishedFolds(path: string): Promise<number[]> {
-  const folds = (await readdir(path))
-    .map((name) => /^fold-(\d+)$/.exec(name)?.[1])
-    .filter((fold) => fold !== undefined)
-    .map(Number)
-    .sort((a, b) => a - b);
-  const finished: number[] = [];
-  for (const fold of folds) {
-    const inside = (name: string) => exists(join(path, `fold-${fold}`, name));
-    if ((await inside('best.safetensors')) && (await inside('result.json'))) finished.push(fold);
-  }
-  return finished;
-}
-
-const listFolds = (folds: readonly number[]) =>
-  folds.length === 0 ? 'none is finished' : `finished: ${folds.join(', ')}`;
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Where the encoder came from, whose configuration the export has. */
 async function findOrigin(

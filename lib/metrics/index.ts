@@ -10,5 +10,5 @@ export type { EpochScores, SelectionBasis } from './selection.js';
 export { bestOnTest, selectEpoch, selectionBasis } from './selection.js';
 export { type JudgedLine, marginsBySpeaker } from './speaker-margins.js';
 export { FIGURES, type Figure } from './speaker-statistic.js';
-export { spread } from './spread.js';
+export { spread, spreadOverSeeds } from './spread.js';
 export { fitTemperature, temper } from './temperature.js';

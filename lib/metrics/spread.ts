@@ -16,3 +16,15 @@ export function spread(values: readonly (number | null)[]): Spread {
   const squares = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, std: Math.sqrt(squares / (numbers.length - 1)) };
 }
+
+/**
+ * The same where there may be several seeds: over the folds of one seed, or over the means of several. Folds differ by speaker
+ * and seeds by chance; a deviation over both mixed would describe neither.
+ */
+export function spreadOverSeeds(folds: readonly { seed: number; value: number | null }[]): Spread {
+  const seeds = [...new Set(folds.map(({ seed }) => seed))];
+  const perSeed = seeds.map((seed) =>
+    spread(folds.filter((fold) => fold.seed === seed).map(({ value }) => value)),
+  );
+  return perSeed.length === 1 ? perSeed[0]! : spread(perSeed.map(({ mean }) => mean));
+}

@@ -1,20 +1,21 @@
 /** Emotion of audio files from a trained run or checkpoint. */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { activePart } from '../audio/active-part.js';
 import { decodeFile } from '../audio/decode.js';
 import { MIN_SAMPLES, SAMPLE_RATE } from '../audio/types.js';
-import { DataError, hasCode, InterruptedError, UsageError } from '../errors.js';
+import { DataError, InterruptedError, UsageError } from '../errors.js';
 import { softmax } from '../metrics/index.js';
 import { type NativeModel, openEngine, type SerEngine } from '../native/engine.js';
 import { readModelCard } from '../train/model-card.js';
 import { openModel } from '../train/open-model.js';
+import { modelsOf } from '../train/run-models.js';
 import type { ModelCard } from '../train/types.js';
 import { wholeWeights } from './whole-weights.js';
 
 export interface PredictorOptions {
   /** A run folder, a fold's folder, or a `.safetensors` checkpoint that `train` wrote. */
   model: string;
+  /** Of a run of several seeds, only the models of this one. */
+  seed?: number;
   threads?: number;
 }
 
@@ -51,13 +52,13 @@ export class Predictor implements AsyncDisposable {
 
   /**
    * Loads a checkpoint, or the models of a run: the one fitted on all the data (`train --final`) where there is one, else
-   * the validation-selected models of all folds, whose probabilities are averaged. Each model's logits are divided by the
-   * temperature in its checkpoint, where there is one; no model's likeliest class changes by that.
+   * the validation-selected models of all folds. Probabilities of several models (folds, seeds) are averaged. Each model's
+   * logits are divided by the temperature in its checkpoint, where there is one; no model's likeliest class changes by that.
    *
    * @throws DataError where there is no usable checkpoint; RuntimeError where LibTorch cannot be used
    */
   static async open(options: PredictorOptions): Promise<Predictor> {
-    const paths = await checkpointsOf(options.model);
+    const paths = (await modelsOf(options.model, { seed: options.seed })).map(({ path }) => path);
     const cards = await Promise.all(paths.map((path) => readModelCard(path)));
     const odd = cards.find((card) => card.classes.join() !== cards[0]!.classes.join());
     if (odd) {
@@ -158,43 +159,4 @@ function addWeights(sum: Float64Array | null, weights: Float32Array, models: num
   for (let frame = 0; frame < weights.length; frame++)
     result[frame] = result[frame]! + weights[frame]! / models;
   return result;
-}
-
-/** The checkpoints that a path stands for. */
-async function checkpointsOf(path: string): Promise<string[]> {
-  const info = await stat(path).catch((error: unknown) => {
-    throw new DataError(
-      hasCode(error, 'ENOENT') ? `there is no file or folder ${path}` : `${path} cannot be read`,
-      {
-        code: 'E_CHECKPOINT',
-        cure: 'Name a run folder, or a checkpoint that `ser-native train` wrote.',
-        cause: error,
-      },
-    );
-  });
-  if (info.isFile()) return [path];
-  const exists = (candidate: string) =>
-    stat(candidate).then(
-      () => true,
-      () => false,
-    );
-  const own = join(path, 'best.safetensors');
-  if (await exists(own)) return [own];
-  // An unfinished final fit must not be preferred to finished folds: only a finished one has a result.
-  if (await exists(join(path, 'final', 'result.json'))) return [join(path, 'final', 'best.safetensors')];
-  const folds = (await readdir(path))
-    .filter((name) => /^fold-\d+$/.test(name))
-    .sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
-  const found: string[] = [];
-  for (const fold of folds) {
-    const candidate = join(path, fold, 'best.safetensors');
-    if ((await exists(candidate)) && (await exists(join(path, fold, 'result.json')))) found.push(candidate);
-  }
-  if (found.length === 0) {
-    throw new DataError(`${path} holds no finished model`, {
-      code: 'E_CHECKPOINT',
-      cure: 'Name a run folder with at least one finished fold, or a checkpoint that `ser-native train` wrote.',
-    });
-  }
-  return found;
 }

@@ -6,7 +6,7 @@ import {
   poolScores,
   scores,
   selectionBasis,
-  spread,
+  spreadOverSeeds,
 } from '../metrics/index.js';
 import { classTable, groupTables } from './held-out-groups.js';
 import { runCalibration } from './run-calibration.js';
@@ -91,7 +91,7 @@ export function buildReport(input: BuildReportInput): RunReport {
     classes: [...classes],
     seeds,
     folds,
-    mean: over((selection) => summarise(folds, seeds, selection)),
+    mean: over((selection) => summarise(folds, selection)),
     pooled: over((selection) => pool(ordered, folds, selection, classes)),
     speakers: new Set(honest.map((line) => line.speaker)).size,
     perClass: classTable(honest, classes),
@@ -160,17 +160,9 @@ function scoreLines(result: FoldResult, selection: Selection, classes: readonly 
   );
 }
 
-function summarise(
-  folds: readonly FoldReport[],
-  seeds: readonly number[],
-  selection: Selection,
-): SelectionSummary {
-  const of = (figure: 'wa' | 'ua' | 'wf1' | 'mf1') => {
-    const perSeed = seeds.map((seed) =>
-      spread(folds.filter((fold) => fold.seed === seed).map((fold) => fold[selection][figure])),
-    );
-    return perSeed.length === 1 ? perSeed[0]! : spread(perSeed.map(({ mean }) => mean));
-  };
+function summarise(folds: readonly FoldReport[], selection: Selection): SelectionSummary {
+  const of = (figure: 'wa' | 'ua' | 'wf1' | 'mf1') =>
+    spreadOverSeeds(folds.map((fold) => ({ seed: fold.seed, value: fold[selection][figure] })));
   return { wa: of('wa'), ua: of('ua'), wf1: of('wf1'), mf1: of('mf1') };
 }
 

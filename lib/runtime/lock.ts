@@ -1,6 +1,6 @@
 /** A lock between processes, so that two of them do not fetch or compile the same thing at once. */
 
-import { mkdir, open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,47 +21,88 @@ export interface LockOptions {
 /** Runs `work` while holding the lock file `path`; waits for another holder, and takes over from one that died. */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   await acquire(path, options);
+  const release = hold(path);
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+export type Claim = { release: () => Promise<void> } | { holder: string };
+
+/** Takes the lock file `path` where it is free or its holder died, else says who holds it; does not wait. */
+export async function tryLock(path: string): Promise<Claim> {
+  await makeParent(path);
+  const holder = await attempt(path);
+  return holder === null ? { release: hold(path) } : { holder };
+}
+
+/** Whether someone who is alive holds the lock file `path`. */
+export async function isLocked(path: string): Promise<boolean> {
+  const holder = await readHolder(path);
+  return holder !== 'gone' && !holder.stale;
+}
+
+/** Keeps a lock that was just taken from looking abandoned, until it is released. */
+function hold(path: string): () => Promise<void> {
   const heartbeat = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
   }, HEARTBEAT_MS);
   heartbeat.unref();
-  try {
-    return await work();
-  } finally {
+  return async () => {
     clearInterval(heartbeat);
     await unlink(path).catch(() => {});
-  }
+  };
+}
+
+async function makeParent(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw explainDiskError(error, dirname(path));
+  });
 }
 
 async function acquire(path: string, options: LockOptions): Promise<void> {
   let waited = false;
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-    throw explainDiskError(error, dirname(path));
-  });
+  await makeParent(path);
   for (;;) {
     if (options.signal?.aborted) throw interrupted();
+    const holder = await attempt(path);
+    if (holder === null) return;
+    if (!waited) options.onWait?.(holder);
+    waited = true;
+    await sleep(POLL_MS, undefined, { signal: options.signal }).catch(() => {});
+  }
+}
+
+/** One try: null where the lock is ours now, else who holds it. */
+async function attempt(path: string): Promise<string | null> {
+  for (;;) {
     try {
       const file = await open(path, 'wx');
       await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
       await file.close();
-      return;
+      return null;
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw explainDiskError(error, dirname(path));
     }
     const holder = await readHolder(path);
     if (holder === 'gone') continue;
-    if (holder.stale) {
-      // Renamed first: of several that find the lock stale, only one wins, and none unlinks a lock that is new again.
-      const taken = `${path}.stale-${process.pid}`;
-      await rename(path, taken)
-        .then(() => unlink(taken))
-        .catch(() => {});
+    if (!holder.stale) return holder.name;
+    // Renamed first: of several that find the lock stale, only one wins.
+    const taken = `${path}.stale-${process.pid}`;
+    if (
+      !(await rename(path, taken).then(
+        () => true,
+        () => false,
+      ))
+    )
       continue;
-    }
-    if (!waited) options.onWait?.(holder.name);
-    waited = true;
-    await sleep(POLL_MS, undefined, { signal: options.signal }).catch(() => {});
+    // Another may have won before, and this be its new lock: it goes back.
+    const found = await readHolder(taken);
+    if (found !== 'gone' && !found.stale) await link(taken, path).catch(() => {});
+    await unlink(taken).catch(() => {});
   }
 }
 

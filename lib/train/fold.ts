@@ -55,7 +55,7 @@ export interface FoldJob {
   emit: (event: TrainEvent) => void;
   /** Called with each finished epoch's line, in order; on resume first with all earlier ones. */
   onEpoch: (line: EpochLine, seconds: number | null) => Promise<void>;
-  /** Folds that follow this one, for the estimate of the remaining time. */
+  /** Folds that follow this one, of all seeds, for the estimate of the remaining time. */
   foldsAfter: number;
 }
 
@@ -125,6 +125,7 @@ class FoldLoop {
     await this.#restore();
     emit({
       type: 'fold-start',
+      seed: config.seed,
       fold: fold.fold,
       folds: this.#job.foldsAfter + 1,
       train: fold.train.length,
@@ -309,6 +310,7 @@ class FoldLoop {
     const uas = this.#state.epochs.map((line) => line.validation?.ua ?? null).filter((ua) => ua !== null);
     emit({
       type: 'step',
+      seed: config.seed,
       fold: fold.fold,
       epoch,
       epochs: config.epochs,
@@ -327,7 +329,8 @@ class FoldLoop {
     const path = await writeCheckpoint(this.#job.directory, this.#state, (partial) =>
       this.#trainer.save(partial, { format: 'ser-native/trainer@1' }),
     );
-    this.#job.emit({ type: 'checkpoint', fold: this.#job.fold.fold, epoch: this.#state.epochsDone, path });
+    const { emit, config, fold } = this.#job;
+    emit({ type: 'checkpoint', seed: config.seed, fold: fold.fold, epoch: this.#state.epochsDone, path });
   }
 
   async #keepModel(stem: string, epoch: number): Promise<void> {
@@ -346,9 +349,9 @@ class FoldLoop {
 
   async #interrupt(): Promise<never> {
     await this.#checkpoint();
-    const { fold } = this.#job;
+    const { fold, config } = this.#job;
     throw new InterruptedError(
-      `stopped at fold ${fold.fold}, epoch ${this.#state.epochsDone + 1}, step ${this.#state.cursor}; a checkpoint is kept`,
+      `stopped at fold ${fold.fold} of seed ${config.seed}, epoch ${this.#state.epochsDone + 1}, step ${this.#state.cursor}; a checkpoint is kept`,
       { code: 'E_INTERRUPTED', cure: 'Run again with --resume to go on.' },
     );
   }

@@ -1,10 +1,11 @@
 /** The folder of a run: what lies in it, how it is found again, and who may write to it. */
-import { appendFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { configHash, mergeConfig } from '../config/resolve.js';
+import { canonicalJson, configHash, mergeConfig } from '../config/resolve.js';
 import type { TrainConfig } from '../config/schema.js';
+import { joinSeeds, seedsOf } from '../config/seeds.js';
 import { DataError, hasCode, UsageError } from '../errors.js';
-import type { EpochLine } from '../report/types.js';
 import { writeTextAtomically } from './atomic-file.js';
 import type { FoldOutcome } from './types.js';
 
@@ -24,13 +25,34 @@ export interface RunFile {
   environment: Record<string, string>;
 }
 
+export type DecidingSettings = Omit<TrainConfig, 'folds' | 'seeds' | 'final' | 'device' | 'data' | 'plan'>;
+
 /**
- * Hash over the settings that decide a fold's numbers. Left out: which folds are run in this sitting, whether a final
+ * The settings that decide a fold's numbers. Left out: which folds and further seeds are run in this sitting, whether a final
  * model is fitted, the device, and where data and fold plan lie (the plan's hash and the store's stand for them).
  */
+export function decidingSettings(config: TrainConfig): DecidingSettings {
+  const {
+    folds: _folds,
+    seeds: _seeds,
+    final: _final,
+    device: _device,
+    data: _data,
+    plan: _plan,
+    ...rest
+  } = config;
+  return rest;
+}
+
+/** Hash over the settings that decide a fold's numbers. */
 export function runHash(config: TrainConfig): string {
-  const { folds: _folds, final: _final, device: _device, data: _data, plan: _plan, ...rest } = config;
-  return configHash(rest as TrainConfig);
+  return configHash(decidingSettings(config) as TrainConfig);
+}
+
+/** Names of the settings that decide a fold's numbers and differ. */
+export function changedSettings(before: DecidingSettings, after: DecidingSettings): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof DecidingSettings>;
+  return [...keys].filter((key) => canonicalJson(before[key] ?? null) !== canonicalJson(after[key] ?? null));
 }
 
 export class RunFolder {
@@ -87,19 +109,48 @@ export class RunFolder {
     await writeTextAtomically(join(this.path, 'run.json'), `${JSON.stringify(this.#file, null, 2)}\n`);
   }
 
-  foldDirectory(fold: number): string {
-    return join(this.path, fold === 0 ? 'final' : `fold-${fold}`);
+  /** Folds lie side by side where the run has one seed, and below a folder for each seed where it has several. */
+  foldDirectory(fold: number, seed: number): string {
+    const name = fold === 0 ? 'final' : `fold-${fold}`;
+    return seedsOf(this.#file.config).length > 1
+      ? join(this.path, `seed-${seed}`, name)
+      : join(this.path, name);
+  }
+
+  /**
+   * Moves the folds of a run that had one seed, and has several now, below the folder of that seed. Stopped half-way it
+   * does the rest the next time.
+   */
+  async makeRoomForSeeds(): Promise<void> {
+    const { config } = this.#file;
+    if (seedsOf(config).length === 1) return;
+    const folds = (await readdir(this.path)).filter((name) => /^(fold-\d+|final)$/.test(name));
+    if (folds.length === 0) return;
+    // Event files are written anew from results and checkpoints.
+    await rm(join(this.path, 'tensorboard'), { recursive: true, force: true });
+    await mkdir(join(this.path, `seed-${config.seed}`), { recursive: true });
+    for (const name of folds)
+      await rename(join(this.path, name), join(this.path, `seed-${config.seed}`, name));
+  }
+
+  /** Names the settings of one seed's folds, so that results and checkpoints of another seed are not taken for them. */
+  settingsHash(seed: number): string {
+    const { config, configHash } = this.#file;
+    return seed === config.seed
+      ? configHash
+      : createHash('sha256').update(`${configHash} seed ${seed}`).digest('hex');
   }
 
   /** The result of a finished fold, or null where it is not finished under these settings. */
-  async readOutcome(fold: number, planHash: string): Promise<FoldOutcome | null> {
+  async readOutcome(fold: number, seed: number, planHash: string): Promise<FoldOutcome | null> {
     try {
-      const stored = JSON.parse(await readFile(join(this.foldDirectory(fold), 'result.json'), 'utf8')) as {
+      const path = join(this.foldDirectory(fold, seed), 'result.json');
+      const stored = JSON.parse(await readFile(path, 'utf8')) as {
         configHash: string;
         planHash: string;
         outcome: FoldOutcome;
       };
-      return stored.configHash === this.#file.configHash && stored.planHash === planHash
+      return stored.configHash === this.settingsHash(seed) && stored.planHash === planHash
         ? stored.outcome
         : null;
     } catch (error) {
@@ -109,25 +160,9 @@ export class RunFolder {
   }
 
   async writeOutcome(outcome: FoldOutcome, planHash: string): Promise<void> {
-    const text = JSON.stringify({ configHash: this.#file.configHash, planHash, outcome });
-    await writeTextAtomically(join(this.foldDirectory(outcome.fold), 'result.json'), `${text}\n`);
-  }
-
-  /** Empties metrics.jsonl: a resumed run writes its earlier lines again from results and checkpoints, byte for byte. */
-  async resetMetrics(): Promise<void> {
-    await writeFile(join(this.path, 'metrics.jsonl'), '');
-  }
-
-  async appendMetrics(line: EpochLine): Promise<void> {
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(line)}\n`);
-  }
-
-  /** Wall-clock times live apart from the metrics, which must not differ between two runs of the same settings. */
-  async appendTiming(entry: Record<string, unknown>): Promise<void> {
-    await appendFile(
-      join(this.path, 'timings.jsonl'),
-      `${JSON.stringify({ at: new Date().toISOString(), ...entry })}\n`,
-    );
+    const { fold, seed } = outcome;
+    const text = JSON.stringify({ configHash: this.settingsHash(seed), planHash, outcome });
+    await writeTextAtomically(join(this.foldDirectory(fold, seed), 'result.json'), `${text}\n`);
   }
 
   async #lock(): Promise<void> {
@@ -221,16 +256,14 @@ export function defaultOut(corpus: string, protocol: string, now: Date): string 
 
 /**
  * The configuration with which a run goes on: its own, with what the user may change between sittings (folds, final,
- * device, data, plan). Any other difference is refused by name, since half a run under other settings is no run.
+ * device, data, plan) and the seeds that are added to its own. Any other difference is refused by name, since half a run
+ * under other settings is no run.
  */
 export function continuedConfig(stored: TrainConfig, asked: Record<string, unknown>): TrainConfig {
   const merged = mergeConfig(stored as Record<string, unknown>, asked) as unknown as TrainConfig;
+  if (asked.seeds !== undefined) merged.seeds = joinSeeds(stored, asked.seeds as TrainConfig['seeds']);
   if (runHash(merged) !== runHash(stored)) {
-    const changed = Object.keys(asked).filter(
-      (key) =>
-        !['folds', 'final', 'device', 'data', 'plan'].includes(key) &&
-        JSON.stringify(merged[key as keyof TrainConfig]) !== JSON.stringify(stored[key as keyof TrainConfig]),
-    );
+    const changed = changedSettings(decidingSettings(stored), decidingSettings(merged));
     throw new UsageError(`the run was made with other settings of: ${changed.join(', ')}`, {
       code: 'E_RESUME_CONFIG',
       cure: 'Leave them out to go on with the run as it was, or start a new one without --resume.',

@@ -56,10 +56,12 @@ export async function spotlights(
   store: SampleStore,
   rows: ReadonlyMap<string, LabelledRow>,
 ): Promise<SpotlightExample[]> {
-  const picked = pickSpotlights(outcomes.flatMap((outcome) => outcome.predictions.selected));
+  // Of one seed: others predict the same utterances again.
+  const shown = outcomes.filter(({ seed }) => seed === outcomes[0]?.seed);
+  const picked = pickSpotlights(shown.flatMap((outcome) => outcome.predictions.selected));
   const examples: SpotlightExample[] = [];
   for (const line of picked) {
-    const path = join(run.foldDirectory(line.fold), 'best.safetensors');
+    const path = join(run.foldDirectory(line.fold, line.seed), 'best.safetensors');
     const model = await openModel(engine, path, await readModelCard(path));
     try {
       const row = rows.get(line.id)!;

@@ -1,20 +1,22 @@
 /** `train`: from a configuration to a run folder with models, predictions and a report. */
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { withAbsolutePaths } from '../config/absolute-paths.js';
 import { checkConfig, resolveConfig } from '../config/resolve.js';
 import type { TrainConfigInput } from '../config/schema.js';
+import { joinSeeds, seedsOf, withFirstSeed } from '../config/seeds.js';
 import { InterruptedError, UsageError } from '../errors.js';
 import { writePlan } from '../folds/index.js';
 import type { Fold } from '../folds/types.js';
-import { openEngine, type RowSource, type SerEngine } from '../native/engine.js';
+import { openEngine, type SerEngine } from '../native/engine.js';
 import { packageVersion } from '../runtime/version.js';
 import { concludeRun } from './conclude.js';
 import { runEnvironment } from './environment.js';
+import { EpochLog } from './epoch-log.js';
 import { cachedFeatures } from './feature-cache.js';
 import { type FoldJob, trainFold } from './fold.js';
-import { modelConfig } from './model-card.js';
+import { foldJob } from './fold-job.js';
 import { type SettledConfig, settlePrecision } from './precision.js';
-import { type Prepared, prepare } from './prepare.js';
+import type { Prepared } from './prepare.js';
 import {
   continuedConfig,
   defaultOut,
@@ -24,12 +26,11 @@ import {
   runHash,
   siblings,
 } from './run-folder.js';
-import { describeTrained, type TrainEncoder, trainEncoder } from './train-encoder.js';
-import { trainPart } from './train-fraction.js';
 import type { FoldOutcome, TrainEvent, TrainOptions, TrainResult } from './types.js';
+import { readMaterial, type Workshop } from './workshop.js';
 
 /**
- * Trains and judges models over the folds of a protocol, and writes a run folder.
+ * Trains and judges models over the folds of a protocol, for each seed, and writes a run folder.
  *
  * Folds that a resumed run has finished are not trained again. On `options.signal` the running step ends, a checkpoint
  * is kept and the promise rejects with InterruptedError.
@@ -40,30 +41,15 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
   const emit = (event: TrainEvent) => options.onEvent?.(event);
   const { config, preset, resumeFrom } = await settle(options);
   stopIfAborted(options.signal);
-  if (config.device === 'cuda') {
-    throw new UsageError('device "cuda" was asked for, and this version computes on the CPU only', {
-      code: 'E_DEVICE',
-      cure: 'Use --device auto or --device cpu.',
-    });
-  }
-  // Data first: a wrong path must not cost a set-up before it is told.
-  const prepared = await prepare(config, emit, options.signal);
-  const encoder = await trainEncoder(config.encoder, {
-    signal: options.signal,
-    onProgress: (progress) => emit({ type: 'pull', progress }),
-  });
-  if (encoder.origin) {
-    const { kind, layers, width } = encoder.config;
-    const { source } = encoder.origin;
-    emit({ type: 'encoder', source, kind, layers, width, trained: describeTrained(config.encoder, kind) });
-  }
+  const { prepared, encoder } = await readMaterial(config, emit, options.signal);
   await using engine = await openEngine({ device: config.device });
   const run = await openRun(options, { config, preset, resumeFrom, engine, prepared });
   try {
     await run.update({ status: 'running', config });
+    await run.makeRoomForSeeds();
     emit({ type: 'start', out: run.path, resumed: resumeFrom !== null, config, preset });
     await writePlan(join(run.path, 'folds.json'), prepared.plan);
-    await run.resetMetrics();
+    const log = await EpochLog.open(run.path, seedsOf(config).length > 1);
     const native = await engine.openStore(prepared.store.path, prepared.store.samples);
     const source = await cachedFeatures({
       config,
@@ -76,16 +62,18 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
     });
     const outcomes = await trainFolds({
       run,
+      log,
       config,
       encoder,
       prepared,
       engine,
-      native: source,
+      source,
       emit,
       signal: options.signal,
     });
     const report = await concludeRun({ run, outcomes, prepared, engine, native, config });
-    await run.update({ status: outcomes.length === prepared.plan.folds.length ? 'finished' : 'interrupted' });
+    const whole = prepared.plan.folds.length * seedsOf(config).length;
+    await run.update({ status: outcomes.length === whole ? 'finished' : 'interrupted' });
     emit({ type: 'done', out: run.path, report });
     return { out: run.path, report, config };
   } catch (error) {
@@ -98,81 +86,68 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
   }
 }
 
-interface Sitting {
+interface Sitting extends Workshop {
   run: RunFolder;
-  config: SettledConfig;
-  encoder: TrainEncoder;
-  prepared: Prepared;
-  engine: SerEngine;
-  native: RowSource;
-  emit: (event: TrainEvent) => void;
-  signal?: AbortSignal;
+  log: EpochLog;
 }
 
-/** Trains the folds of this sitting; returns these and all that were finished before, in the plan's order. */
+/**
+ * Trains the folds of this sitting, seed after seed; returns these and all that were finished before, by seed and then in the
+ * plan's order.
+ */
 async function trainFolds(sitting: Sitting): Promise<FoldOutcome[]> {
-  const { run, config, prepared, emit, signal } = sitting;
-  const { plan, running, corpus } = prepared;
+  const { run, log, prepared, emit, signal } = sitting;
+  const { hash } = prepared.plan;
+  const parts = await partsOf(sitting);
+  let foldsLeft = parts.filter(({ finished }) => !finished).length;
   const outcomes: FoldOutcome[] = [];
-  for (const fold of plan.folds) {
-    const finished = await run.readOutcome(fold.fold, plan.hash);
+  for (const { seed, fold, finished } of parts) {
     if (finished) {
-      for (const line of finished.epochs) await run.appendMetrics(line);
-    } else if (!running.includes(fold.fold)) {
-      continue;
-    }
-    const foldsAfter = running.filter((other) => other > fold.fold).length + (config.final ? 1 : 0);
-    const outcome = finished ?? (await trainFold(foldJob(sitting, fold, foldsAfter)));
-    if (!finished) await run.writeOutcome(outcome, plan.hash);
+      for (const line of finished.epochs) await log.append(line, null);
+    } else foldsLeft--;
+    const outcome = finished ?? (await trainFold(jobOf(sitting, seed, fold, foldsLeft)));
+    if (!finished) await run.writeOutcome(outcome, hash);
+    if (fold.fold === 0) continue; // fitted on all the data: nothing is held out to judge it by
     outcomes.push(outcome);
     const { selected, bestOnTest } = outcome;
-    emit({ type: 'fold-end', fold: fold.fold, selected, bestOnTest, reused: finished !== null });
+    emit({ type: 'fold-end', seed, fold: fold.fold, selected, bestOnTest, reused: finished !== null });
     stopIfAborted(signal);
-  }
-  if (config.final && !(await run.readOutcome(0, plan.hash))) {
-    const everything = { fold: 0, train: corpus.utterances.map(({ id }) => id), validation: [], test: [] };
-    await run.writeOutcome(await trainFold(foldJob(sitting, everything, 0)), plan.hash);
   }
   return outcomes;
 }
 
-function foldJob(sitting: Sitting, fold: Fold, foldsAfter: number): FoldJob {
-  const { run, config, encoder, prepared, engine, native, emit, signal } = sitting;
-  const { plan, corpus, rows, voices, active } = prepared;
-  return {
-    engine,
-    store: native,
-    config,
-    encoder,
-    configHash: run.file.configHash,
-    planHash: plan.hash,
-    fold: { ...fold, train: trainPart(fold, config, corpus.utterances) },
+interface Part {
+  seed: number;
+  /** `fold: 0` is the model fitted on all the data. */
+  fold: Fold;
+  finished: FoldOutcome | null;
+}
+
+/** What the run has and what this sitting adds to it, in the order of training. */
+async function partsOf({ run, config, prepared }: Sitting): Promise<Part[]> {
+  const { plan, running, corpus } = prepared;
+  const everything = { fold: 0, train: corpus.utterances.map(({ id }) => id), validation: [], test: [] };
+  const asked = (fold: number) => (fold === 0 ? config.final : running.includes(fold));
+  const parts: Part[] = [];
+  for (const seed of seedsOf(config)) {
+    for (const fold of [...plan.folds, everything]) {
+      const finished = await run.readOutcome(fold.fold, seed, plan.hash);
+      if (finished || asked(fold.fold)) parts.push({ seed, fold, finished });
+    }
+  }
+  return parts;
+}
+
+function jobOf(sitting: Sitting, seed: number, fold: Fold, foldsAfter: number): FoldJob {
+  const { run, log } = sitting;
+  return foldJob(sitting, {
+    seed,
+    fold,
     foldsAfter,
-    directory: run.foldDirectory(fold.fold),
-    classes: corpus.classes,
-    rows,
-    voices,
-    active,
-    card: {
-      format: 'ser-native/model@1',
-      version: packageVersion(),
-      model: modelConfig(config, encoder, corpus.classes.length),
-      ...(encoder.origin ? { origin: encoder.origin } : {}),
-      classes: corpus.classes,
-      trim: config.trim,
-      corpus: corpus.name,
-      synthetic: corpus.synthetic,
-      protocol: plan.protocol,
-      planHash: plan.hash,
-      seed: config.seed,
-    },
-    emit,
-    signal,
-    onEpoch: async (line, seconds) => {
-      await run.appendMetrics(line);
-      if (seconds !== null) await run.appendTiming({ fold: line.fold, epoch: line.epoch, seconds });
-    },
-  };
+    configHash: run.settingsHash(seed),
+    directory: run.foldDirectory(fold.fold, seed),
+    onEpoch: (line, seconds) => log.append(line, seconds),
+  });
 }
 
 async function openRun(
@@ -230,7 +205,7 @@ async function settle(
   }
   const resolved = resolveConfig(withAbsolutePaths(asked) as TrainConfigInput, options.preset);
   const { preset } = resolved;
-  const config = await settlePrecision(resolved.config);
+  const config = withFirstSeed(await settlePrecision(resolved.config));
   if (!options.resume) return { config, preset, resumeFrom: null };
   const parent = siblings(options.out);
   const resumeFrom = await findUnfinished(parent, config);
@@ -240,18 +215,9 @@ async function settle(
       cure: 'Name the folder (--resume DIR), or start a new run without --resume.',
     });
   }
-  return { config, preset, resumeFrom };
-}
-
-/** A run may be resumed from another working directory: folders are kept as absolute paths. */
-function withAbsolutePaths(config: Record<string, unknown>): Record<string, unknown> {
-  const result = { ...config };
-  if (typeof config.data === 'string') result.data = resolve(config.data);
-  if (typeof config.plan === 'string') result.plan = resolve(config.plan);
-  const encoder = config.encoder as { source?: unknown } | undefined;
-  if (typeof encoder?.source === 'string' && existsSync(encoder.source))
-    result.encoder = { ...encoder, source: resolve(encoder.source) };
-  return result;
+  const { seeds } = config;
+  const stored = await readRunFile(resumeFrom);
+  return { config: { ...config, seeds: joinSeeds(stored.config, seeds) }, preset, resumeFrom };
 }
 
 function stopIfAborted(signal: AbortSignal | undefined): void {

@@ -53,7 +53,9 @@ export type TrainEvent =
   | { type: 'plan'; protocol: string; hash: string; folds: number; running: number[] }
   | {
       type: 'fold-start';
+      seed: number;
       fold: number;
+      /** Left to train in this sitting, this one among them, over all seeds. */
       folds: number;
       train: number;
       validation: number;
@@ -62,6 +64,7 @@ export type TrainEvent =
     }
   | {
       type: 'step';
+      seed: number;
       fold: number;
       epoch: number;
       epochs: number;
@@ -75,7 +78,7 @@ export type TrainEvent =
       learningRate: number;
       /** Best validation (or test, with no validation) UA so far. */
       bestUa: number | null;
-      /** Seconds until all folds are done, estimated. */
+      /** Seconds until all folds of all seeds are done, estimated. */
       etaSeconds: number;
     }
   | {
@@ -86,9 +89,10 @@ export type TrainEvent =
       best: boolean;
       etaSeconds: number;
     }
-  | { type: 'checkpoint'; fold: number; epoch: number; path: string }
+  | { type: 'checkpoint'; seed: number; fold: number; epoch: number; path: string }
   | {
       type: 'fold-end';
+      seed: number;
       fold: number;
       selected: FoldOutcome['selected'];
       bestOnTest: FoldOutcome['bestOnTest'];

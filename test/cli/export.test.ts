@@ -99,10 +99,10 @@ describe('ser-native export', () => {
   it('wants one fold of several', async () => {
     const none = await run(['export', 'whole', 'none'], { cwd });
     expect(none.code).toBe(2);
-    expect(none.stderr).toMatch(/finished: 1, 2[\s\S]*--fold N/);
+    expect(none.stderr).toMatch(/finished: fold 1, fold 2[\s\S]*--fold N/);
     const third = await run(['export', 'whole', 'third', '--fold', '3'], { cwd });
     expect(third.code).toBe(3);
-    expect(third.stderr).toMatch(/no finished fold 3; finished: 1, 2/);
+    expect(third.stderr).toMatch(/no finished fold 3; finished: fold 1, fold 2/);
     const { stdout } = await succeed('export', 'whole', 'second-fold', '--fold', '2', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ merged: false, layerSum: false });
     const named = await succeed('export', 'whole/fold-2/best.safetensors', 'named', '--json');

@@ -193,21 +193,24 @@ describe('run folders', () => {
       folds: [2],
       data: '/moved',
     });
+    expect(continuedConfig(config, { seeds: 3 }).seeds).toEqual([1, 2, 3]);
+    expect(() => continuedConfig(config, { seed: 2 })).toThrow(/other settings of: seed$/);
     expect(() => continuedConfig(config, { epochs: 3 })).toThrow(UsageError);
     expect(() => continuedConfig(config, { epochs: 3 })).toThrow(/other settings of: epochs/);
   });
 
   it('takes a result only if it was made with the same settings and folds', async () => {
     const run = await RunFolder.create(join(folder, 'r'), file('running', '2026-01-01'));
-    await mkdir(run.foldDirectory(2));
-    await run.writeOutcome({ fold: 2 } as never, 'p');
-    expect(await run.readOutcome(2, 'p')).toEqual({ fold: 2 });
-    expect(await run.readOutcome(2, 'q')).toBeNull();
-    expect(await run.readOutcome(1, 'p')).toBeNull();
-    const handle = await open(join(run.foldDirectory(2), 'result.json'), 'w');
+    await mkdir(run.foldDirectory(2, 1));
+    await run.writeOutcome({ fold: 2, seed: 1 } as never, 'p');
+    expect(await run.readOutcome(2, 1, 'p')).toEqual({ fold: 2, seed: 1 });
+    expect(await run.readOutcome(2, 2, 'p')).toBeNull();
+    expect(await run.readOutcome(2, 1, 'q')).toBeNull();
+    expect(await run.readOutcome(1, 1, 'p')).toBeNull();
+    const handle = await open(join(run.foldDirectory(2, 1), 'result.json'), 'w');
     await handle.write('{"half');
     await handle.close();
-    expect(await run.readOutcome(2, 'p')).toBeNull();
+    expect(await run.readOutcome(2, 1, 'p')).toBeNull();
     await run.unlock();
   });
 });
