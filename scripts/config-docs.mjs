@@ -16,8 +16,7 @@ const PAGE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
 const isObject = ({ type, properties }) => type === 'object' && properties !== undefined;
 
 /** Variants of an object that a field tells apart, such as encoders by their kind. */
-const variants = (property) =>
-  (property.oneOf ?? property.anyOf ?? []).filter(isObject);
+const variants = (property) => (property.oneOf ?? property.anyOf ?? []).filter(isObject);
 
 /** Rows of the table, depth first; objects give a prefix, each variant of one its own rows, everything else a row. */
 function rows(schema, prefix = '') {
