@@ -10,6 +10,7 @@ export {
 } from './compare/index.js';
 export { checkConfig, resolveConfig } from './config/resolve.js';
 export type { TrainConfig, TrainConfigInput } from './config/schema.js';
+export { type WriteEmoBoxOptions, writeEmoBox } from './corpus/emobox-out.js';
 export { corpusReaders, readCorpus } from './corpus/index.js';
 export type { Corpus, CorpusOptions, Emotion, Utterance } from './corpus/types.js';
 export { writeManifest } from './corpus/write-manifest.js';

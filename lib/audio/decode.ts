@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { hasCode, InterruptedError } from '../errors.js';
 import { AudioError } from './audio-error.js';
 import { decodeWithFfmpeg, FFMPEG_CURE, type FfmpegOptions, locateFfmpeg } from './ffmpeg.js';
-import { decodeFlac, FLAC_DECODER } from './flac.js';
+import { decodeFlac, FLAC_DECODER, flacLength } from './flac.js';
 import { type DecodedAudio, toInt16 } from './pcm.js';
 import { MAX_RATE, MIN_RATE, resampleTo16k } from './resample.js';
 import { sniffFormat } from './sniff.js';
@@ -50,6 +50,24 @@ export async function decodeFile(path: string, options: DecodeOptions = {}): Pro
 /** As `decodeFile`, for bytes in memory. */
 export function decodeBuffer(bytes: Uint8Array, options: DecodeOptions = {}): Promise<DecodedFile> {
   return decode(bytes, undefined, options);
+}
+
+/**
+ * Sample rate and length of an audio file as it lies there, before it becomes what the store keeps. A FLAC file is asked for
+ * them; others are decoded.
+ * @throws AudioError as `decodeFile`
+ */
+export async function measureFile(path: string): Promise<{ sampleRate: number; frames: number }> {
+  try {
+    const bytes = await readAudioFile(path);
+    const { format, start } = sniffFormat(bytes);
+    const known = format === 'flac' ? flacLength(bytes.subarray(start)) : undefined;
+    if (known !== undefined) return known;
+    const { audio } = await decodeSource(bytes, path, {});
+    return { sampleRate: audio.sampleRate, frames: audio.samples.length };
+  } catch (error) {
+    throw error instanceof AudioError && error.path === undefined ? error.at(path) : error;
+  }
 }
 
 async function readAudioFile(path: string, signal?: AbortSignal): Promise<Buffer> {

@@ -75,6 +75,12 @@ export function decodeFlac(bytes: Uint8Array): DecodedAudio {
   return { samples, sampleRate: info.sampleRate, warnings };
 }
 
+/** Sample rate and length that the header names; undefined where the encoder did not know the length. */
+export function flacLength(bytes: Uint8Array): { sampleRate: number; frames: number } | undefined {
+  const { sampleRate, total } = readStreamInfo(bytes);
+  return total > 0 ? { sampleRate, frames: total } : undefined;
+}
+
 function damaged(reason: string): AudioError {
   return new AudioError(`damaged FLAC: ${reason}`, {
     code: 'E_AUDIO_DAMAGED',

@@ -16,6 +16,7 @@ import {
   resolveData,
 } from './audio-files.js';
 import { classOrder, emotionOf } from './emotion-labels.js';
+import { compileSpeakerPattern } from './speaker-pattern.js';
 import type { Corpus, CorpusOptions, CorpusReader, Dropped } from './types.js';
 
 const SPEAKER_CURE =
@@ -23,33 +24,6 @@ const SPEAKER_CURE =
   "--set speakerPattern='/([^/_]+)_[^/]*$'. If every file truly is another person, say so: --set speakers=per-file.";
 
 type SpeakerOf = (file: FoundFile) => string | undefined;
-
-function patternSpeaker(source: string): SpeakerOf {
-  let pattern: RegExp;
-  try {
-    pattern = new RegExp(source, 'u');
-  } catch (error) {
-    throw new UsageError(
-      `speakerPattern is not a regular expression: ${error instanceof Error ? error.message : source}`,
-      {
-        code: 'E_SPEAKER_PATTERN',
-        cure: "A group holds the speaker, for instance '/([^/_]+)_[^/]*$' for anger/anna_01.wav.",
-        cause: error,
-      },
-    );
-  }
-  // An alternative that matches the empty string reveals how many groups the pattern has.
-  if (new RegExp(`${source}|`, 'u').exec('')!.length < 2) {
-    throw new UsageError(`speakerPattern ${source} has no group, so it cannot name a speaker.`, {
-      code: 'E_SPEAKER_PATTERN',
-      cure: 'Put the part that is the speaker in parentheses.',
-    });
-  }
-  return (file) => {
-    const match = pattern.exec(file.relative);
-    return match?.groups?.speaker || match?.[1] || undefined;
-  };
-}
 
 function speakerRule(options: CorpusOptions): SpeakerOf {
   if (options.speakers !== undefined && options.speakers !== 'per-file') {
@@ -59,7 +33,10 @@ function speakerRule(options: CorpusOptions): SpeakerOf {
     });
   }
   if (options.speakers === 'per-file') return (file) => file.relative.slice(0, -file.extension.length);
-  if (options.speakerPattern !== undefined) return patternSpeaker(options.speakerPattern);
+  if (options.speakerPattern !== undefined) {
+    const speakerOf = compileSpeakerPattern(options.speakerPattern);
+    return (file) => speakerOf(file.relative);
+  }
   return (file) => {
     const parts = file.relative.split('/');
     return parts.length >= 3 ? parts[1] : undefined;

@@ -3,15 +3,28 @@
 import { z } from 'zod';
 
 import { UsageError } from '../errors.js';
+import { cremad } from './cremad.js';
 import { demo } from './demo/index.js';
+import { emobox } from './emobox.js';
+import { emodb } from './emodb.js';
 import { folder } from './folder.js';
 import { manifest } from './manifest.js';
 import { nearestName } from './nearest-name.js';
 import { ravdess } from './ravdess.js';
+import { savee } from './savee.js';
 import type { Corpus, CorpusOptions, CorpusReader } from './types.js';
 
 /** All readers, in the order of `--help`. */
-export const corpusReaders: readonly CorpusReader[] = [demo, ravdess, manifest, folder];
+export const corpusReaders: readonly CorpusReader[] = [
+  demo,
+  ravdess,
+  savee,
+  emodb,
+  cremad,
+  emobox,
+  manifest,
+  folder,
+];
 
 /** @throws UsageError where no corpus has this name; it lists those there are, the likely one first. */
 export function corpusReader(name: string): CorpusReader {

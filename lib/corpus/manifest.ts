@@ -5,7 +5,7 @@
  * source labels. Relative paths start at the manifest's own folder. Every problem is reported with its line, all at once.
  */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { parse } from 'csv-parse/sync';
@@ -13,11 +13,11 @@ import { parse } from 'csv-parse/sync';
 import { DataError } from '../errors.js';
 import { byCodeUnit, fileIds, resolveData } from './audio-files.js';
 import { classOrder, emotionOf } from './emotion-labels.js';
+import { invalidList, isFile, jsonRows, type Row, readListText } from './list-file.js';
 import type { Corpus, CorpusReader, Utterance } from './types.js';
 
 const REQUIRED = ['path', 'emotion', 'speaker'] as const;
 const OPTIONAL = ['id', 'session', 'gender', 'text', 'split'] as const;
-const MAX_PROBLEMS = 10;
 
 const SPLITS: Record<string, Utterance['split']> = {
   train: 'train',
@@ -28,30 +28,21 @@ const SPLITS: Record<string, Utterance['split']> = {
   dev: 'validation',
   test: 'test',
 };
-const GENDERS: Record<string, Utterance['gender']> = {
+export const GENDERS: Readonly<Record<string, Utterance['gender']>> = {
   m: 'male',
   male: 'male',
   f: 'female',
   female: 'female',
 };
 
-interface Row {
-  line: number;
-  fields: Record<string, string>;
-}
-
+/** All problems of a manifest in one error. */
 function invalid(
   manifest: string,
   problems: readonly string[],
   cure: string,
   code = 'E_MANIFEST',
-  cause?: unknown,
 ): DataError {
-  const shown = problems.slice(0, MAX_PROBLEMS);
-  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more problems`);
-  const text =
-    shown.length === 1 ? `: ${shown[0]}` : `:\n${shown.map((problem) => `  ${problem}`).join('\n')}`;
-  return new DataError(`${manifest} cannot be used${text}`, { code, cure, details: { problems }, cause });
+  return invalidList(manifest, problems, { code, cure });
 }
 
 /** The separator that the header uses most; a comma where it has none. */
@@ -117,34 +108,6 @@ function csvRows(manifest: string, content: string): Row[] {
   return rows;
 }
 
-function jsonRows(manifest: string, content: string): Row[] {
-  const rows: Row[] = [];
-  const problems: string[] = [];
-  content.split(/\r?\n/).forEach((text, index) => {
-    if (text.trim() === '') return;
-    const line = index + 1;
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      problems.push(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)})`);
-      return;
-    }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      problems.push(`line ${line}: expected a JSON object, found ${JSON.stringify(value).slice(0, 40)}`);
-      return;
-    }
-    const fields: Record<string, string> = {};
-    for (const [key, field] of Object.entries(value)) {
-      if (field === null || field === undefined) continue;
-      fields[key.toLowerCase()] = (typeof field === 'object' ? JSON.stringify(field) : String(field)).trim();
-    }
-    rows.push({ line, fields });
-  });
-  if (problems.length > 0) throw invalid(manifest, problems, 'JSON Lines holds one JSON object per line.');
-  return rows;
-}
-
 /** The manifest file itself; a folder is taken for the one that holds `manifest.csv` or `manifest.jsonl`. */
 async function findManifest(data: string | undefined): Promise<string> {
   const location = await resolveData('manifest', data, 'any');
@@ -157,38 +120,6 @@ async function findManifest(data: string | undefined): Promise<string> {
     code: 'E_DATA_PATH',
     cure: 'Give the manifest file itself; a folder per class is read with --corpus folder.',
   });
-}
-
-async function isFile(location: string): Promise<boolean> {
-  const found = await stat(location).catch(() => undefined); // for whatever reason: it cannot be read as a file
-  return found?.isFile() ?? false;
-}
-
-/** The text of a manifest: UTF-8, or UTF-16 as spreadsheets export it, told by the byte order mark. */
-async function readText(manifest: string): Promise<string> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(manifest);
-  } catch (error) {
-    throw invalid(manifest, [(error as Error).message], 'Check that you may read the file.', 'E_DATA_PATH');
-  }
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe
-      ? 'utf-16le'
-      : bytes[0] === 0xfe && bytes[1] === 0xff
-        ? 'utf-16be'
-        : 'utf-8';
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes); // drops the mark
-  } catch (error) {
-    throw invalid(
-      manifest,
-      [`it is not ${encoding.toUpperCase()} text`],
-      'Save it as UTF-8.',
-      'E_MANIFEST',
-      error,
-    );
-  }
 }
 
 async function utterancesOf(manifest: string, rows: readonly Row[]): Promise<Utterance[]> {
@@ -242,9 +173,9 @@ async function utterancesOf(manifest: string, rows: readonly Row[]): Promise<Utt
 
 async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpus> {
   const manifest = await findManifest(options.data);
-  const content = await readText(manifest);
+  const content = await readListText(manifest, 'E_MANIFEST');
   const isJson = /\.(jsonl|ndjson|json)$/i.test(manifest);
-  const rows = isJson ? jsonRows(manifest, content) : csvRows(manifest, content);
+  const rows = isJson ? jsonRows(manifest, content, 'E_MANIFEST') : csvRows(manifest, content);
   if (rows.length === 0) {
     throw invalid(
       manifest,

@@ -6,17 +6,10 @@
  */
 
 import { DataError } from '../errors.js';
-import {
-  byCodeUnit,
-  byPreference,
-  type FoundFile,
-  findMedia,
-  isAudio,
-  listSome,
-  resolveData,
-} from './audio-files.js';
-import { DropList } from './drop-list.js';
+import { byCodeUnit, type FoundFile, findMedia, isAudio, resolveData } from './audio-files.js';
+import { missingIds } from './known-contents.js';
 import { settlePartial } from './partial-copy.js';
+import { describeDrops, selectFiles, type Verdict } from './select-files.js';
 import type { Corpus, CorpusReader, KnownEmotion, Utterance } from './types.js';
 
 const ACTORS = 24;
@@ -87,56 +80,37 @@ function utteranceOf(file: FoundFile): Utterance {
   };
 }
 
-/** Names what a partial copy lacks: whole actors by name, the rest by stem. */
-function describeMissing(missing: readonly string[]): string {
-  const byActor = new Map<string, string[]>();
-  for (const stem of missing) {
-    const actor = `Actor_${stem.slice(-2)}`;
-    byActor.set(actor, [...(byActor.get(actor) ?? []), stem]);
-  }
-  const whole = [...byActor].filter(([, stems]) => stems.length === PER_ACTOR).map(([actor]) => actor);
-  const single = [...byActor].filter(([, stems]) => stems.length < PER_ACTOR).flatMap(([, stems]) => stems);
-  const parts: string[] = [];
-  if (whole.length > 0) parts.push(`all ${PER_ACTOR} of ${listSome(whole.sort(byCodeUnit), ACTORS)}`);
-  if (single.length > 0) parts.push(listSome(single.sort(byCodeUnit)));
-  return parts.join('; and ');
+function judge(file: FoundFile, expected: ReadonlySet<string>): Verdict {
+  if (!/^\d\d(?:-\d\d){6}$/.test(file.stem))
+    return { drop: 'the name is not a RAVDESS one (seven two-digit fields)' };
+  if (file.stem.slice(3, 5) === '02') return { drop: 'song (channel 02), not speech' };
+  if (!file.stem.startsWith('03') || !isAudio(file.extension))
+    return { drop: 'video modality (01 or 02), a copy of the audio-only material' };
+  return expected.has(file.stem)
+    ? { id: file.stem }
+    : { drop: 'a field of the name is outside its RAVDESS codes' };
 }
 
 async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpus> {
   const root = await resolveData('ravdess', options.data, 'folder');
   const tree = await findMedia(root);
-  const expected = new Set(ravdessStems());
-  const drops = new DropList();
-  const kept = new Map<string, FoundFile>();
-
-  // The published zip holds all files twice.
-  for (const file of [...tree.files].sort(byPreference)) {
-    if (!/^\d\d(?:-\d\d){6}$/.test(file.stem))
-      drops.add('the name is not a RAVDESS one (seven two-digit fields)', file.path);
-    else if (file.stem.slice(3, 5) === '02') drops.add('song (channel 02), not speech', file.path);
-    else if (!file.stem.startsWith('03') || !isAudio(file.extension)) {
-      drops.add('video modality (01 or 02), a copy of the audio-only material', file.path);
-    } else if (!expected.has(file.stem))
-      drops.add('a field of the name is outside its RAVDESS codes', file.path);
-    else if (kept.has(file.stem)) drops.add('another copy of an utterance that is kept', file.path);
-    else kept.set(file.stem, file);
-  }
-
+  const expected = ravdessStems();
+  const known = new Set(expected);
+  const { kept, drops } = selectFiles(tree.files, (file) => judge(file, known));
   if (kept.size === 0) {
-    const seen = drops.list().map(({ reason, paths }) => `${paths.length} x ${reason}`);
     throw new DataError(
       `No RAVDESS speech below ${root}: expected files such as Actor_01/03-01-01-01-01-01-01.wav, found ` +
-        `${tree.files.length === 0 ? 'no audio file' : seen.join('; ')}.`,
+        `${describeDrops(drops)}.`,
       { code: 'E_CORPUS_EMPTY', cure: 'Point --data at the folder that holds Actor_01 .. Actor_24.' },
     );
   }
-  const missing = [...expected].filter((stem) => !kept.has(stem));
-  const difference =
-    missing.length === 0
-      ? undefined
-      : `RAVDESS has ${ACTORS} x ${PER_ACTOR} = ${expected.size} speech utterances, ${kept.size} were found below ${root}; ` +
-        `missing: ${describeMissing(missing)}.`;
-  const settled = settlePartial(options, difference, { missing });
+  const { difference, missing } = missingIds({
+    claim: `RAVDESS has ${ACTORS} x ${PER_ACTOR} = ${expected.length} speech utterances`,
+    root,
+    expected,
+    found: kept,
+    groupOf: (stem) => `Actor_${stem.slice(-2)}`,
+  });
   const utterances = [...kept.values()].map(utteranceOf).sort((a, b) => byCodeUnit(a.id, b.id));
   const present = new Set(utterances.map((utterance) => utterance.emotion));
   return {
@@ -146,7 +120,7 @@ async function read(options: Parameters<CorpusReader['read']>[0]): Promise<Corpu
     classes: EMOTION_CODES.map(([, emotion]) => emotion).filter((emotion) => present.has(emotion)),
     utterances,
     dropped: [...tree.dropped, ...drops.list()],
-    ...settled,
+    ...settlePartial(options, difference, { missing }),
   };
 }
 

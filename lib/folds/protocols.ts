@@ -7,11 +7,18 @@ import { corpusReaders } from '../corpus/index.js';
 import { nearestName } from '../corpus/nearest-name.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, SerError, UsageError } from '../errors.js';
+import { emoboxFolds } from './emobox.js';
 import { groupK, leaveOneSessionOut, loso, manifestSplit } from './general.js';
 import { type Protocol, sessionsOf, speakersOf } from './partition.js';
 import { PUBLISHED, publishedProtocols } from './published.js';
 
-const named: readonly Protocol[] = [...publishedProtocols, loso, leaveOneSessionOut, manifestSplit];
+const named: readonly Protocol[] = [
+  ...publishedProtocols,
+  loso,
+  leaveOneSessionOut,
+  manifestSplit,
+  emoboxFolds,
+];
 
 /** Names and summaries for `--help`. */
 export const protocolSummaries: readonly { name: string; summary: string }[] = [

@@ -10,7 +10,9 @@ describe('registry', () => {
   test('an unknown corpus lists those there are and the nearest', async () => {
     const error: unknown = await readCorpus('ravdes').catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UsageError);
-    expect((error as UsageError).message).toContain('demo, ravdess, manifest, folder');
+    expect((error as UsageError).message).toContain(
+      'demo, ravdess, savee, emodb, cremad, emobox, manifest, folder',
+    );
     expect((error as UsageError).cure).toBe('Did you mean ravdess?');
   });
 
