@@ -18,10 +18,10 @@ const SERIES: readonly { order: DeletionOrder; title: string }[] = [
 export function deletionSection(test: DeletionTest | null | undefined): Markup | null {
   if (!test) return null;
   return html`
-<section id="deletion" data-nav="Deletion test">
+<section id="deletion" data-nav="Deletion test" class="beside">
   <h2>Do the weights explain anything?</h2>
   <p class="verdict">${verdict(test)}</p>
-  ${curves(test)}
+  <div class="shown">${curves(test)}</div>
   <p class="note">Deletion test on ${test.utterances} held-out utterances of ${test.speakers} speaker${test.speakers !== 1 && 's'}: parts of the recording are cut out, and the model is asked again. Shown is the mean probability of the emotion that it had heard in the whole. "Elsewhere" moves the same pattern of cuts to ${test.draws} random places of the utterance; "loudest" cuts the frames of most sound energy, "lowest" those of lowest weight. A shorter utterance is a harder one whatever is cut: only the distance between curves tells something.</p>
 </section>`;
 }

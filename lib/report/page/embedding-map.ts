@@ -23,11 +23,11 @@ export function embeddingSection(report: RunReport, maps: readonly EmbeddingMap[
     return sum + (support / report.pooled.selected.n) ** 2;
   }, 0);
   return html`
-<section id="map">
+<section id="map" class="beside">
   <h2>Embedding map</h2>
   <p class="note">Held-out utterances of a fold, placed by UMAP so that embeddings which are close stay close. Colour: the true emotion; rings: taken for another. Every fold has a model and an embedding space of its own, so there is a map for each, and places in two maps do not compare. Distances between clumps mean little. In the space itself, ${percent(meanAgreement(maps))} % of an utterance's ${neighbours} nearest neighbours are of its emotion (chance ${percent(chance)} %).${sampled && ` Drawn: a random part of each fold.`}${maps.length < new Set(report.folds.map(({ fold }) => fold)).size && ` Drawn: ${maps.length} of the folds.`}</p>
   <p class="legend" aria-hidden="true">${report.classes.map((name, c) => html`<span><svg viewBox="0 0 26 8"><circle class="ring c${c % COLOURS} known" cx="13" cy="4" r="4"/></svg>${name}</span>`)}<span><svg viewBox="0 0 26 8"><circle class="ring plainring" cx="13" cy="4" r="3.4"/></svg>mistaken</span></p>
-  ${maps.length === 1 ? html`<div class="panes one">${pane(report, maps[0]!, 0)}</div>` : chooser(report, maps)}
+  <div class="shown">${maps.length === 1 ? html`<div class="panes one">${pane(report, maps[0]!, 0)}</div>` : chooser(report, maps)}</div>
 </section>`;
 }
 

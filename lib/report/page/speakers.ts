@@ -7,6 +7,8 @@ import { chart, round, scale, shorten } from './svg.js';
 
 /** Bars shown at once; of more speakers, a ranked curve with the ends named, and the rest on demand. */
 const SHOWN = 40;
+/** Bars in one column. */
+const IN_COLUMN = 12;
 /** Ends that are named. */
 const ENDS = 5;
 
@@ -31,10 +33,26 @@ export function speakersSection(report: RunReport, predictions: readonly Predict
 <section id="speakers">
   <h2>Speakers</h2>
   <p class="note">Mean recall of each held-out speaker over the emotions they speak. Lowest: ${percent(lowest.recall)} % (${lowest.name}); highest: ${percent(highest.recall)} % (${highest.name}); dotted: their mean, ${percent(mean)} %.${tones && ' Tones alternate from fold to fold.'}</p>
-  ${rows.length > SHOWN ? rankedSpeakers(ranked, mean) : bars('speakers', 'Mean recall of each speaker', rows, mean)}
-  ${groupBars(report, 'session', 'Sessions', mean)}
-  ${groupBars(report, 'gender', 'Genders', mean)}
+  ${speakersAndGroups(report, rows, ranked, mean)}
 </section>`;
+}
+
+/** Few speakers leave room for the groups beside them. */
+function speakersAndGroups(
+  report: RunReport,
+  rows: readonly Row[],
+  ranked: readonly Row[],
+  mean: number,
+): Markup {
+  const title = 'Mean recall of each speaker';
+  const groups = [
+    groupBars(report, 'session', 'Sessions', mean),
+    groupBars(report, 'gender', 'Genders', mean),
+  ];
+  if (rows.length <= IN_COLUMN)
+    return html`<div class="columns"><div>${column('speakers-0', title, rows, mean, rows.length)}</div><div class="groups">${groups}</div></div>`;
+  const all = rows.length > SHOWN ? rankedSpeakers(ranked, mean) : bars('speakers', title, rows, mean);
+  return html`${all}<div class="columns groups">${groups.map((group) => group && html`<div>${group}</div>`)}</div>`;
 }
 
 function groupBars(
@@ -45,7 +63,8 @@ function groupBars(
 ): Markup | null {
   const groups = report.groups?.[kind];
   if (!groups || groups.length < 2 || groups.length > SHOWN) return null;
-  return html`<h3>${title}</h3>${bars(kind, `Mean recall of each ${kind}`, groups.map(toRow), mean)}`;
+  const rows = groups.map(toRow);
+  return html`<h3>${title}</h3>${column(kind, `Mean recall of each ${kind}`, rows, mean, rows.length)}`;
 }
 
 const toRow = ({ name, n, ua }: GroupScores): Row => ({ name, n, recall: ua });
@@ -117,7 +136,7 @@ function rankedSpeakers(ranked: readonly Row[], mean: number): Markup {
 
 /** A chart of at most a dozen rows, or two side by side: a screen should show them at once. */
 function bars(id: string, title: string, rows: readonly Row[], mean: number): Markup {
-  const perColumn = rows.length > 12 ? Math.ceil(rows.length / 2) : rows.length;
+  const perColumn = rows.length > IN_COLUMN ? Math.ceil(rows.length / 2) : rows.length;
   const columns = [rows.slice(0, perColumn), rows.slice(perColumn)].filter((part) => part.length > 0);
   return html`<div class="columns">${columns.map((part, i) => column(`${id}-${i}`, title, part, mean, perColumn))}</div>`;
 }

@@ -115,13 +115,16 @@ pre{background:var(--raised);border-radius:8px;padding:.8rem 1rem;overflow-x:aut
 .command{white-space:pre-wrap;overflow-wrap:anywhere}
 .environment th{color:var(--soft);font-weight:400;padding-left:0}.environment th,.environment td{padding-top:.12rem;padding-bottom:.12rem}.environment td{text-align:left;white-space:normal;overflow-wrap:anywhere}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.groups h3:first-child{margin-top:0}
+@media (min-width:900px){.beside{display:grid;grid-template-columns:640px 1fr;column-gap:2rem;align-items:start;grid-template-rows:auto auto auto 1fr}
+.beside>h2,.beside>.verdict{grid-column:1/-1}.beside>.shown{grid-column:1;grid-row:2/span 3}.beside>.verdict~.shown{grid-row:3/span 2}.beside>.note,.beside>.legend{grid-column:2}}
 @media (max-width:680px){body{padding:1.3rem .9rem 3rem}.cards,.columns,.thirds{grid-template-columns:1fr}.cards{gap:.5rem}
 h1{font-size:1.6rem}.figures th,.figures td{padding:.34rem .4rem}.figures .gap{padding-left:.9rem}
 .cell{width:2.3rem;min-width:2.3rem}.confusion th,.confusion td{padding:.28rem .3rem}.chart.strip{font-size:14px}.chart.strip .tick{font-size:14px}.chart.narrow,.deletion .chart{font-size:14px}.narrow .value,.narrow .tick,.deletion .tick{font-size:13px}.place{font-size:14px}}
 @media print{:root{color-scheme:light;--ink:#1c2024;--soft:#4d565f;--faint:#5f6972;--ground:#fff;--raised:#f5f6f8;--rule:#cfd5db;--grid:#e0e4e8;
 --blue:#0072b2;--vermillion:#c8500a;--green:#00805f;--purple:#a8508a;--sky:#3a94c8;--amber:#b87700;--grey:#6b747d;--orange:#d98b00;--yellow:#a89600;--pink:#c0699a;--black:#1c2024;
 --invert:1;--heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff;--on-mid:var(--ink)}
-@page{margin:14mm}body{max-width:none;padding:0;font-size:10pt}nav,audio,.chooser>label,.chooser>legend,.config{display:none}
+@page{margin:14mm}.beside{display:block}body{max-width:none;padding:0;font-size:10pt}nav,audio,.chooser>label,.chooser>legend,.config{display:none}
 h2{margin-top:1.4rem;break-after:avoid}h3,figcaption,.legend,.note,summary{break-after:avoid}
 .columns{grid-template-columns:1fr 1fr}.thirds,.spots{grid-template-columns:repeat(3,1fr)}.cards{grid-template-columns:repeat(3,1fr)}
 .panes{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}.panes>.pane,.chooser .panes>.pane{display:block}.panes.one{grid-template-columns:1fr}
