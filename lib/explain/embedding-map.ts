@@ -7,7 +7,7 @@ const NEIGHBOURS = 15;
 /** Neighbours that `agreement` looks at. */
 const AGREEMENT_NEIGHBOURS = 10;
 /** Passes of UMAP's layout: more no longer move points of a few hundred. */
-const EPOCHS = 300;
+const EPOCHS = 200;
 /** Fewer points make no map. */
 export const FEWEST_POINTS = 8;
 

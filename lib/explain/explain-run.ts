@@ -26,7 +26,7 @@ const FOLDS = 8;
 /** Points over all maps. */
 const POINTS = 1500;
 /** Utterances of the deletion test: at most, and at least however large the model is. */
-const DELETED = 120;
+const DELETED = 80;
 const FEWEST_DELETED = 12;
 /**
  * Parameters times seconds of audio that may be spent on maps, and again on the deletion test: on two cores about half a

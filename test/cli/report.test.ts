@@ -12,13 +12,12 @@ beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'ser-report-'));
   for (const [out, extra] of [
     ['flam', []],
-    ['again', []],
     ['mean_pooling', ['--pooling', 'mean']],
   ] as const) {
     const { code, stderr } = await run(['train', ...TINY, ...extra, '--out', out], { cwd });
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
   }
-});
+}, 300_000);
 afterAll(() => rm(cwd, { recursive: true, force: true }));
 
 describe('what a run leaves for its page', () => {
@@ -49,8 +48,23 @@ describe('what a run leaves for its page', () => {
     }
   });
 
-  it('the same again from the same settings', async () => {
-    expect(await text('again/page.json')).toBe(await text('flam/page.json'));
+  it('the same again where a finished run is concluded anew', async () => {
+    const before = await text('flam/page.json');
+    await unlink(join(cwd, 'flam/page.json'));
+    const { code } = await run(['train', '--resume', 'flam'], { cwd });
+    expect(code).toBe(0);
+    expect(await text('flam/page.json')).toBe(before);
+  });
+
+  it('nothing of a fold whose checkpoint is gone, and its results all the same', async () => {
+    await unlink(join(cwd, 'mean_pooling/fold-2/best.safetensors'));
+    const before = JSON.parse(await text('mean_pooling/report.json'));
+    const { code, stderr } = await run(['train', '--resume', 'mean_pooling'], { cwd });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/draws nothing of fold 2: .*best\.safetensors/);
+    expect(JSON.parse(await text('mean_pooling/report.json')).folds).toEqual(before.folds);
+    const { maps } = JSON.parse(await text('mean_pooling/page.json')) as PageFile;
+    expect(maps.map(({ fold }) => fold)).toEqual([1]);
   });
 
   it('no deletion test where pooling has no weights', async () => {
@@ -80,10 +94,10 @@ describe('ser-native report', () => {
   });
 
   it('draws what there is where page.json is gone', async () => {
-    const page = await text('again/page.json');
-    await unlink(join(cwd, 'again/page.json'));
-    const { code, stdout } = await report('again', '--format', 'html', '--out', '-');
-    await writeFile(join(cwd, 'again/page.json'), page);
+    const page = await text('flam/page.json');
+    await unlink(join(cwd, 'flam/page.json'));
+    const { code, stdout } = await report('flam', '--format', 'html', '--out', '-');
+    await writeFile(join(cwd, 'flam/page.json'), page);
     expect(code).toBe(0);
     expect(stdout).toContain('id="confusion"');
     expect(stdout).not.toContain('id="map"');

@@ -1,11 +1,11 @@
 import { neighbourAgreement, placeInPlane } from '../../lib/explain/embedding-map.js';
 import { Random } from '../../lib/random/philox.js';
 
-/** Three clouds of 20 points in 8 dimensions. */
+/** Three clouds of 12 points in 8 dimensions. */
 function clouds(): { embeddings: Float32Array; labels: number[] } {
   const random = new Random({ seed: 3, stream: 'test' });
-  const labels = Array.from({ length: 60 }, (_, i) => i % 3);
-  const embeddings = Float32Array.from({ length: 60 * 8 }, (_, i) => {
+  const labels = Array.from({ length: 36 }, (_, i) => i % 3);
+  const embeddings = Float32Array.from({ length: 36 * 8 }, (_, i) => {
     const label = labels[Math.floor(i / 8)]!;
     return 0.2 * random.normal() + (i % 8 === label ? 4 : 0);
   });
@@ -15,7 +15,7 @@ function clouds(): { embeddings: Float32Array; labels: number[] } {
 test('points of a cloud stay together, within the unit square', () => {
   const { embeddings, labels } = clouds();
   const places = placeInPlane(embeddings, 8, { seed: 1, fold: 1 });
-  expect(places).toHaveLength(60);
+  expect(places).toHaveLength(36);
   for (const value of places.flat()) {
     expect(value).toBeGreaterThanOrEqual(0);
     expect(value).toBeLessThanOrEqual(1);
@@ -25,7 +25,7 @@ test('points of a cloud stay together, within the unit square', () => {
 });
 
 test('the same seed and fold give the same places, others do not', () => {
-  const { embeddings } = clouds();
+  const embeddings = clouds().embeddings.subarray(0, 15 * 8);
   const places = placeInPlane(embeddings, 8, { seed: 1, fold: 1 });
   expect(placeInPlane(embeddings, 8, { seed: 1, fold: 1 })).toEqual(places);
   expect(placeInPlane(embeddings, 8, { seed: 1, fold: 2 })).not.toEqual(places);
