@@ -59,16 +59,14 @@ export interface ExplainInput {
  */
 export async function explainRun(input: ExplainInput): Promise<PageFile> {
   const { outcomes, checkpoint, engine, onWarning, signal } = input;
-  const picked = pickSpotlights(outcomes.flatMap((outcome) => outcome.predictions.selected));
   // One seed: the folds of another are the same utterances again.
-  const looked = spreadOver(
-    outcomes.filter(({ seed }) => seed === outcomes[0]?.seed),
-    FOLDS,
-  );
+  const shown = outcomes.filter(({ seed }) => seed === outcomes[0]?.seed);
+  const picked = pickSpotlights(shown.flatMap((outcome) => outcome.predictions.selected));
+  const looked = spreadOver(shown, FOLDS);
   const spots: SpotlightExample[] = [];
   const maps: EmbeddingMap[] = [];
   const curves: DeletionCurve[] = [];
-  const visited = outcomes.filter(
+  const visited = shown.filter(
     (outcome) => looked.includes(outcome) || picked.some(({ line }) => isOf(outcome, line)),
   );
   for (const [index, outcome] of visited.entries()) {
@@ -210,7 +208,7 @@ async function curvesOf(
     const curve = await deletionCurve(model, heard, {
       id,
       speaker,
-      seed: config.seed,
+      seed: outcome.seed,
       classes: classes.length,
       precision: config.precision,
       maxSeconds: config.batch.maxSeconds,
