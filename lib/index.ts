@@ -65,14 +65,6 @@ export {
   Predictor,
   type PredictorOptions,
 } from './predict/predictor.js';
-export {
-  readPageInput,
-  readReport,
-  renderReportLatex,
-  renderReportMarkdown,
-  renderReportPage,
-  renderReportText,
-} from './report/index.js';
 export type {
   Calibration,
   ClassScores,
@@ -82,7 +74,6 @@ export type {
   Interval,
   PooledScores,
   PredictionLine,
-  ReportPageInput,
   RunReport,
   Scores,
   Selection,

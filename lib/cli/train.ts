@@ -40,7 +40,6 @@ interface TrainFlags {
   onBadAudio?: 'fail' | 'skip';
   final?: boolean;
   printConfig?: boolean;
-  embedAudio?: boolean;
 }
 
 export function wholeNumber(text: string): number {
@@ -140,15 +139,11 @@ export function registerTrain(program: Command): void {
       '--resume [dir]',
       'go on with a run; without a folder, the newest unfinished one of this configuration',
     )
-    .option(
-      '--embed-audio',
-      'put the audio of the drawn utterances into report.html; most corpora forbid passing audio on',
-    )
     .option('--json', 'events as JSON lines on stdout')
     .addHelpText(
       'after',
       () =>
-        `\nCorpora:\n${table(corpusReaders)}\n\nProtocols:\n${table(protocolSummaries)}\n\nPresets:\n${table(
+        `\nCorpora:\n${table(corpusReaders)}\n\nChoices (the first value is the default):\n${table(choiceRows)}\n\nProtocols:\n${table(protocolSummaries)}\n\nPresets:\n${table(
           Object.entries(PRESETS).map(([name, { summary }]) => ({ name, summary })),
         )}\n\nExamples:\n  ser-native train\n  ser-native train --corpus ravdess --data RAVDESS --protocol ravdess-6fold\n  ser-native train --corpus ravdess --data RAVDESS --losses kl --mix none --pooling mean   (cross-entropy baseline)`,
     )
@@ -157,6 +152,14 @@ export function registerTrain(program: Command): void {
 
 const table = (rows: readonly { name: string; summary: string }[]) =>
   rows.map(({ name, summary }) => `  ${name.padEnd(24)}${summary}`).join('\n');
+
+/** What the corpora leave to choose, a row per choice. */
+const choiceRows = corpusReaders.flatMap(({ name, choices = [] }) =>
+  choices.map((choice) => ({
+    name,
+    summary: `${choice.name}=${choice.values.join('|')} (${choice.summary})`,
+  })),
+);
 
 function flagsToConfig(flags: TrainFlags): TrainConfigInput {
   const config: TrainConfigInput = {};
@@ -218,7 +221,6 @@ async function run(flags: TrainFlags): Promise<void> {
       config,
       out: flags.out,
       resume: flags.resume,
-      embedAudio: flags.embedAudio,
       signal,
       command: `ser-native ${process.argv.slice(2).join(' ')}`,
       onEvent: (event) => {

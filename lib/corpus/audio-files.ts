@@ -166,12 +166,13 @@ export async function findMedia(root: string): Promise<MediaTree> {
   return { files, dropped };
 }
 
-function unreadable(location: string, error: unknown): DataError {
+/** The error for a file or folder that the system does not let us read. */
+export function unreadable(location: string, error: unknown): DataError {
   return new DataError(
     `${location} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     {
       code: 'E_DATA_PATH',
-      cure: 'Check that the folder exists and that you may read it.',
+      cure: 'Check that it exists and that you may read it.',
       cause: error,
     },
   );

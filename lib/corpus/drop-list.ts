@@ -12,6 +12,10 @@ export class DropList {
     else paths.push(path);
   }
 
+  addAll(dropped: readonly Dropped[]): void {
+    for (const { reason, paths } of dropped) for (const path of paths) this.add(reason, path);
+  }
+
   list(): Dropped[] {
     return [...this.#byReason].map(([reason, paths]) => ({ reason, paths }));
   }

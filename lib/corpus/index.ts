@@ -8,7 +8,9 @@ import { demo } from './demo/index.js';
 import { emobox } from './emobox.js';
 import { emodb } from './emodb.js';
 import { folder } from './folder.js';
+import { iemocap } from './iemocap/index.js';
 import { manifest } from './manifest.js';
+import { mspImprov } from './msp-improv/index.js';
 import { nearestName } from './nearest-name.js';
 import { ravdess } from './ravdess.js';
 import { savee } from './savee.js';
@@ -18,6 +20,8 @@ import type { Corpus, CorpusOptions, CorpusReader } from './types.js';
 export const corpusReaders: readonly CorpusReader[] = [
   demo,
   ravdess,
+  iemocap,
+  mspImprov,
   savee,
   emodb,
   cremad,

@@ -35,7 +35,7 @@ export interface Utterance {
    * How many raters chose each of the corpus' classes, where the corpus has several: the soft label is this, divided by its sum.
    * Votes for anything else are left out.
    */
-  votes?: Record<Emotion, number>;
+  votes?: Record<string, number>;
   /** Split named by a manifest, if any. */
   split?: 'train' | 'validation' | 'test';
   /** The source's own labels, untouched. */

@@ -71,18 +71,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       emit,
       signal: options.signal,
     });
-    const report = await concludeRun({
-      run,
-      outcomes,
-      prepared,
-      engine,
-      native,
-      source,
-      config,
-      embedAudio: options.embedAudio,
-      signal: options.signal,
-      emit,
-    });
+    const report = await concludeRun({ run, outcomes, prepared, engine, native, config });
     const whole = prepared.plan.folds.length * seedsOf(config).length;
     await run.update({ status: outcomes.length === whole ? 'finished' : 'interrupted' });
     emit({ type: 'done', out: run.path, report });

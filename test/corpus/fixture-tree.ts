@@ -1,5 +1,6 @@
 /** Stand-ins for licensed corpora, written by `scripts/fixtures/<corpus>.mjs` into temporary folders. */
 
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -41,4 +42,23 @@ export async function fixtureTree<T extends FixtureUtterance = FixtureUtterance>
   const { write } = (await import(location)) as FixtureModule<T>;
   const root = await makeFolder();
   return { root, ...write(root, options) };
+}
+
+/** Takes a file or folder out of a tree, runs `use`, and puts it back: a copy that lacks it. */
+export async function lacking<R>(tree: FixtureTree, relative: string, use: () => Promise<R>): Promise<R> {
+  const place = path.join(tree.root, relative);
+  const aside = path.join(await makeFolder(), 'aside');
+  await rename(place, aside);
+  try {
+    return await use();
+  } finally {
+    await rename(aside, place);
+  }
+}
+
+/** How many of a list there are of each kind. */
+export function countBy<T>(list: readonly T[], kindOf: (one: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const one of list) counts[kindOf(one)] = (counts[kindOf(one)] ?? 0) + 1;
+  return counts;
 }

@@ -11,7 +11,7 @@ describe('registry', () => {
     const error: unknown = await readCorpus('ravdes').catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UsageError);
     expect((error as UsageError).message).toContain(
-      'demo, ravdess, savee, emodb, cremad, emobox, manifest, folder',
+      'demo, ravdess, iemocap, msp-improv, savee, emodb, cremad, emobox, manifest, folder',
     );
     expect((error as UsageError).cure).toBe('Did you mean ravdess?');
   });
@@ -52,5 +52,5 @@ test.each([
 test('the nearest name is offered only where it is likely', () => {
   expect(nearestName('RAVDESS-6-fold', ['ravdess-6fold', 'loso'])).toBe('ravdess-6fold');
   expect(nearestName('mani', ['manifest', 'folder'])).toBe('manifest');
-  expect(nearestName('iemocap', ['ravdess', 'demo'])).toBeUndefined();
+  expect(nearestName('podcast', ['ravdess', 'demo'])).toBeUndefined();
 });
