@@ -65,6 +65,14 @@ export {
   Predictor,
   type PredictorOptions,
 } from './predict/predictor.js';
+export {
+  readPageInput,
+  readReport,
+  renderReportLatex,
+  renderReportMarkdown,
+  renderReportPage,
+  renderReportText,
+} from './report/index.js';
 export type {
   Calibration,
   ClassScores,
@@ -74,6 +82,7 @@ export type {
   Interval,
   PooledScores,
   PredictionLine,
+  ReportPageInput,
   RunReport,
   Scores,
   Selection,

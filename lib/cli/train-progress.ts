@@ -116,6 +116,9 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
             ),
         );
         break;
+      case 'explain':
+        terminal.live(`report    looking into the models, ${event.done}/${event.total}`);
+        break;
       case 'warning':
         terminal.line(`${terminal.yellow('warning')}   ${event.message}`);
         break;

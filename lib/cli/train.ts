@@ -40,6 +40,7 @@ interface TrainFlags {
   onBadAudio?: 'fail' | 'skip';
   final?: boolean;
   printConfig?: boolean;
+  embedAudio?: boolean;
 }
 
 export function wholeNumber(text: string): number {
@@ -139,6 +140,10 @@ export function registerTrain(program: Command): void {
       '--resume [dir]',
       'go on with a run; without a folder, the newest unfinished one of this configuration',
     )
+    .option(
+      '--embed-audio',
+      'put the audio of the drawn utterances into report.html; most corpora forbid passing audio on',
+    )
     .option('--json', 'events as JSON lines on stdout')
     .addHelpText(
       'after',
@@ -221,6 +226,7 @@ async function run(flags: TrainFlags): Promise<void> {
       config,
       out: flags.out,
       resume: flags.resume,
+      embedAudio: flags.embedAudio,
       signal,
       command: `ser-native ${process.argv.slice(2).join(' ')}`,
       onEvent: (event) => {

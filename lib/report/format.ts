@@ -19,9 +19,14 @@ export function percentRange([low, high]: Interval): string {
   return `${percent(low)}\u2013${percent(high)}`;
 }
 
+/** `[61.0, 68.1]`; nothing where there is no interval. */
+export function brackets(interval: Interval | null | undefined): string {
+  return interval ? `[${percent(interval[0])}, ${percent(interval[1])}]` : '';
+}
+
 /** `57.8 [53.1, 62.4]`: a figure with its interval; without one where there is none. */
 export function percentInterval(value: number | null, interval: Interval | null | undefined): string {
-  return interval ? `${percent(value)} [${percent(interval[0])}, ${percent(interval[1])}]` : percent(value);
+  return interval ? `${percent(value)} ${brackets(interval)}` : percent(value);
 }
 
 /** `1 fold`, `6 folds`. */

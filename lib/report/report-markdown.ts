@@ -21,13 +21,13 @@ export function renderReportMarkdown(report: RunReport): string {
     ]);
   };
   const lines = [
-    `## ${plain(report.corpus)}, ${plain(report.protocol)}`,
+    `## ${plainMarkdown(report.corpus)}, ${plainMarkdown(report.protocol)}`,
     '',
     ...(report.synthetic
       ? ['**Synthetic speech**, computed by the tool: no statement about real speech.', '']
       : []),
     `${report.classes.length} emotions, ${new Set(report.folds.map(({ fold }) => fold)).size} of ${report.protocolFolds} folds, ` +
-      `seed ${report.seeds.join(', ')}, ser-native ${plain(report.version)}. In percent; ± is the standard deviation (n - 1)${
+      `seed ${report.seeds.join(', ')}, ser-native ${plainMarkdown(report.version)}. In percent; ± is the standard deviation (n - 1)${
         report.speakers ? `; brackets are 95 % intervals over ${count(report.speakers, 'speaker')}` : ''
       }.`,
     '',
@@ -63,7 +63,7 @@ export function renderReportMarkdown(report: RunReport): string {
       ]),
     ),
     ...(target ? ['', `Target: ${TARGET_SOURCE}.`] : []),
-    ...report.warnings.flatMap((warning) => ['', `> ${plain(warning)}`]),
+    ...report.warnings.flatMap((warning) => ['', `> ${plainMarkdown(warning)}`]),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -73,6 +73,6 @@ function row(cells: (string | number)[]): string {
 }
 
 /** Names are text: what Markdown or HTML would read in them is escaped, and a line stays a line. */
-function plain(text: string): string {
+export function plainMarkdown(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
 }

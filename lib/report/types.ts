@@ -163,6 +163,15 @@ export interface EpochLine {
 
 export type LossName = 'kl' | 'focal' | 'center' | 'supcon';
 
+/** A greyscale picture, drawn into the page as it is. */
+export interface Picture {
+  /** Pixels. */
+  width: number;
+  height: number;
+  /** A PNG file, base64. */
+  png: string;
+}
+
 /** An utterance drawn in the report with its pooling weights. */
 export interface SpotlightExample {
   id: string;
@@ -170,21 +179,74 @@ export interface SpotlightExample {
   label: string;
   predicted: string;
   confidence: number;
+  /** Why it was picked: among the most certain right or wrong ones, or among the least certain. */
+  why?: 'right' | 'wrong' | 'unsure';
   /** Seconds. */
   duration: number;
   /** Envelope of the waveform: (min, max) pairs of equal spans, in [-1, 1]. */
   envelope: [number, number][];
-  /** Pooling weight of each frame, sums to 1. */
+  /** Pooling weight of each frame, sums to 1; empty where the pooling has none. */
   weights: number[];
+  /** Log-mel spectrogram over the same seconds: loud is bright, low frequencies are at the bottom. */
+  spectrogram?: Picture;
+}
+
+/** Held-out utterances of one fold in the plane, by their embeddings in that fold's model. */
+export interface EmbeddingMap {
+  seed: number;
+  fold: number;
+  /** Of the model, counts from 1. */
+  epoch: number;
+  /** Utterances that the fold holds out; `points` may be a sample of them. */
+  n: number;
+  /** In the embedding space itself: share of the nearest neighbours of an utterance that are of its class, on average. */
+  agreement: number;
+  /** How many neighbours that looks at. */
+  neighbours: number;
+  /** x and y in [0, 1]. */
+  points: { id: string; label: string; predicted: string; x: number; y: number }[];
+}
+
+/** What a share of an utterance is taken away by. */
+export type DeletionOrder = 'highest' | 'random' | 'loudest' | 'lowest';
+
+/** What becomes of the predicted class's probability when parts of utterances are cut out. */
+export interface DeletionTest {
+  utterances: number;
+  speakers: number;
+  /** Random placements per utterance and share. */
+  draws: number;
+  /** Shares of the frames that are cut out, from 0. */
+  shares: number[];
+  /** Mean probability of the class that the whole utterance was taken for, at each share. */
+  probability: Record<DeletionOrder, number[]>;
+  /**
+   * By how much more the probability falls without the frames of highest weight than without frames elsewhere: the mean
+   * difference over the shares (area between the curves), with its 95 % interval over speakers.
+   */
+  gap: Record<'random' | 'loudest', { mean: number; ci95: Interval | null }>;
+}
+
+/** `page.json` of a run folder: what the page shows and only the models can tell. */
+export interface PageFile {
+  schema: 'ser-native/page@1';
+  spotlights: SpotlightExample[];
+  maps: EmbeddingMap[];
+  /** Null where pooling has no weights, or nothing was long enough. */
+  deletion: DeletionTest | null;
 }
 
 /** Everything that the HTML page shows beyond `report.json`. */
 export interface ReportPageInput {
   report: RunReport;
   epochs: EpochLine[];
-  /** Both selections' lines of `predictions.jsonl`; without them the page has no section on speakers. */
+  /** Both selections' lines of `predictions.jsonl`; without them, and without `report.groups`, no section on speakers. */
   predictions?: PredictionLine[];
   spotlights: SpotlightExample[];
+  maps?: EmbeddingMap[];
+  deletion?: DeletionTest | null;
+  /** WAV files of spotlights, base64, by utterance id: only where the user asked to embed audio. */
+  audio?: Record<string, string>;
   /** The full configuration, as resolved. */
   config: unknown;
   /** How to run it again. */

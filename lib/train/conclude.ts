@@ -1,15 +1,17 @@
-/** What a run ends with: predictions.jsonl, report.json, report.html, report.md. */
+/** What a run ends with: predictions.jsonl, page.json, report.json, report.html, report.md. */
 import { join } from 'node:path';
-import type { TrainConfig } from '../config/schema.js';
-import type { NativeStore, SerEngine } from '../native/engine.js';
+import { readSamples } from '../audio/read-samples.js';
+import { explainRun } from '../explain/explain-run.js';
+import type { NativeStore, RowSource, SerEngine } from '../native/engine.js';
+import { wavFiles } from '../report/embed-audio.js';
 import { buildReport, renderReportMarkdown, writeReport } from '../report/index.js';
 import type { PredictionLine, RunReport } from '../report/types.js';
 import { packageVersion } from '../runtime/version.js';
 import { writeTextAtomically } from './atomic-file.js';
+import type { SettledConfig } from './precision.js';
 import type { Prepared } from './prepare.js';
-import type { RunFolder } from './run-folder.js';
-import { spotlights } from './spotlights.js';
-import type { FoldOutcome } from './types.js';
+import { type RunFolder, rerunCommand } from './run-folder.js';
+import type { FoldOutcome, TrainEvent } from './types.js';
 
 export interface RunEnd {
   run: RunFolder;
@@ -18,11 +20,17 @@ export interface RunEnd {
   prepared: Prepared;
   engine: SerEngine;
   native: NativeStore;
-  config: TrainConfig;
+  /** What training read: features of a frozen encoder where they are kept. */
+  source: RowSource;
+  config: SettledConfig;
+  /** Put the spotlights' audio into the page. */
+  embedAudio?: boolean;
+  signal?: AbortSignal;
+  emit: (event: TrainEvent) => void;
 }
 
 export async function concludeRun(end: RunEnd): Promise<RunReport> {
-  const { run, outcomes, prepared, engine, native, config } = end;
+  const { run, outcomes, prepared, engine, native, source, config, signal, emit } = end;
   const { corpus, plan, store, rows } = prepared;
   const predictions: PredictionLine[] = outcomes.flatMap(({ predictions: { selected, bestOnTest } }) => [
     ...selected,
@@ -52,14 +60,29 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     ],
   });
   await writeTextAtomically(join(run.path, 'report.md'), renderReportMarkdown(report));
-  const examples = await spotlights(run, outcomes, engine, native, store, rows);
+  const page = await explainRun({
+    outcomes,
+    checkpoint: ({ fold, seed }) => join(run.foldDirectory(fold, seed), 'best.safetensors'),
+    engine,
+    native,
+    source,
+    store,
+    rows,
+    classes: corpus.classes,
+    config,
+    signal,
+    onWarning: (message) => emit({ type: 'warning', message }),
+    onProgress: (done, total) => emit({ type: 'explain', done, total }),
+  });
+  await writeTextAtomically(join(run.path, 'page.json'), `${JSON.stringify(page)}\n`);
   await writeReport(run.path, {
     report,
     epochs,
     predictions,
-    spotlights: examples,
+    ...page,
+    ...(end.embedAudio ? { audio: wavFiles(page.spotlights, (id) => readSamples(store, id)) } : {}),
     config,
-    command: run.file.command ?? `ser-native train --config ${run.name}/run.json`,
+    command: rerunCommand(run.file, run.name),
     environment: run.file.environment,
   });
   return report;

@@ -55,6 +55,11 @@ export function changedSettings(before: DecidingSettings, after: DecidingSetting
   return [...keys].filter((key) => canonicalJson(before[key] ?? null) !== canonicalJson(after[key] ?? null));
 }
 
+/** How a run is made again: the command it was started by, or, for a run of the API, its own configuration. */
+export function rerunCommand(file: Pick<RunFile, 'command'>, name: string): string {
+  return file.command ?? `ser-native train --config ${name}/run.json`;
+}
+
 export class RunFolder {
   readonly path: string;
   #file: RunFile;

@@ -71,7 +71,18 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       emit,
       signal: options.signal,
     });
-    const report = await concludeRun({ run, outcomes, prepared, engine, native, config });
+    const report = await concludeRun({
+      run,
+      outcomes,
+      prepared,
+      engine,
+      native,
+      source,
+      config,
+      embedAudio: options.embedAudio,
+      signal: options.signal,
+      emit,
+    });
     const whole = prepared.plan.folds.length * seedsOf(config).length;
     await run.update({ status: outcomes.length === whole ? 'finished' : 'interrupted' });
     emit({ type: 'done', out: run.path, report });

@@ -18,6 +18,8 @@ export interface TrainOptions {
   /** Stops after the running step, keeps a checkpoint, and rejects with InterruptedError. */
   signal?: AbortSignal;
   onEvent?: (event: TrainEvent) => void;
+  /** Puts the audio of the drawn utterances into report.html; most corpora forbid passing audio on. */
+  embedAudio?: boolean;
   /** The command that the report shows for running it again. */
   command?: string;
 }
@@ -98,6 +100,8 @@ export type TrainEvent =
       bestOnTest: FoldOutcome['bestOnTest'];
       reused: boolean;
     }
+  /** Models are looked into for the report's page; `done` of `total` folds. */
+  | { type: 'explain'; done: number; total: number }
   | { type: 'warning'; message: string }
   | { type: 'done'; out: string; report: RunReport };
 

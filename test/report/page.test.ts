@@ -5,31 +5,8 @@ import {
   renderReportText,
 } from '../../lib/report/index.js';
 import type { ReportPageInput } from '../../lib/report/types.js';
+import { unbalanced, visible } from './markup.js';
 import { foldResult, pageInput, reportInput } from './tiny-run.js';
-
-const VOID = new Set(['meta', 'link', 'br', 'hr', 'img', 'input', 'col', '!doctype']);
-
-/** Names of elements left open, or closed out of order: an empty list means that the tags balance. */
-function unbalanced(page: string): string[] {
-  const open: string[] = [];
-  const text = page.replace(/<style>[\s\S]*?<\/style>/g, '');
-  for (const [, slash, name, rest] of text.matchAll(/<(\/?)([a-z!][a-z0-9]*)((?:"[^"]*"|[^>"])*)>/gi)) {
-    const tag = name!.toLowerCase();
-    if (slash) {
-      if (open.at(-1) !== tag) return [...open, `/${tag}`];
-      open.pop();
-    } else if (!VOID.has(tag) && !rest!.endsWith('/')) open.push(tag);
-  }
-  return open;
-}
-
-/** What a reader sees, tags aside. */
-function visible(page: string): string {
-  return page
-    .replace(/<style>[\s\S]*?<\/style>/g, '')
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/\s+/g, ' ');
-}
 
 /** A page of the input after a change to it. */
 function pageOf(change: (input: ReportPageInput) => void): string {

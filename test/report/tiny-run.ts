@@ -1,7 +1,14 @@
 /** A run small enough to compute by hand: two folds of four utterances, classes a and b. */
 import type { BuildReportInput, FoldResult } from '../../lib/report/build-report.js';
 import { buildReport } from '../../lib/report/index.js';
-import type { EpochLine, PredictionLine, ReportPageInput, Selection } from '../../lib/report/types.js';
+import type {
+  EpochLine,
+  GroupScores,
+  Interval,
+  PredictionLine,
+  ReportPageInput,
+  Selection,
+} from '../../lib/report/types.js';
 
 export const CLASSES = ['a', 'b'];
 
@@ -114,4 +121,61 @@ export function pageInput(over: Partial<BuildReportInput> = {}): ReportPageInput
     command: 'npx ser-native train --data "my folder"',
     environment: { Node: 'v22.0.0' },
   };
+}
+
+/** The tiny run with everything that a page can show: intervals, groups, calibration, audit, maps, spectrogram, deletion. */
+export function richInput(over: Partial<BuildReportInput> = {}): ReportPageInput {
+  const input = pageInput(over);
+  const { report } = input;
+  const interval: Interval = [0.71, 0.97];
+  for (const selection of ['selected', 'bestOnTest'] as const)
+    report.pooled[selection].ci95 = { wa: interval, ua: interval, wf1: interval, mf1: null };
+  report.speakers = 4;
+  const groups = (names: string[]): GroupScores[] =>
+    names.map((name, i) => ({ name, n: 2, wa: 0.5 + i / 10, ua: 0.5 + i / 10, classes: 2 }));
+  report.groups = {
+    speaker: groups(['s1-0', 's1-1', 's2-0', 's2-1']),
+    session: groups(['first', 'second']),
+    gender: groups(['female', 'male']),
+  };
+  const bins = [
+    { low: 0.6, high: 0.8, n: 6, confidence: 0.75, accuracy: 0.5 },
+    { low: 0.8, high: 1, n: 2, confidence: 0.9, accuracy: 1 },
+  ];
+  report.calibration = {
+    plain: { ece: 0.21, brier: 0.34, bins },
+    scaled: { ece: 0.11, brier: 0.24, bins: bins.slice(1) },
+    temperatures: [1.25, 1.5],
+  };
+  report.audit = { leaks: 0, warnings: ['texts are shared'], checked: ['speakers', 'recordings'] };
+  const points = [...'aabb'].map((label, i) => ({
+    id: `u1-${i}`,
+    label,
+    predicted: i === 2 ? 'a' : label,
+    x: i / 4,
+    y: 1 - i / 4,
+  }));
+  const map = { seed: 1, epoch: 2, n: 4, agreement: 0.625, neighbours: 3, points };
+  input.maps = [
+    { ...map, fold: 1 },
+    { ...map, fold: 2, n: 9 },
+  ];
+  Object.assign(input.spotlights[0]!, {
+    why: 'wrong',
+    spectrogram: { width: 1, height: 1, png: 'iVBORw0KGgo=' },
+  });
+  input.deletion = {
+    utterances: 40,
+    speakers: 4,
+    draws: 5,
+    shares: [0, 0.1, 0.2, 0.3, 0.5],
+    probability: {
+      highest: [0.9, 0.8, 0.7, 0.6, 0.4],
+      random: [0.9, 0.85, 0.8, 0.75, 0.7],
+      loudest: [0.9, 0.8, 0.72, 0.65, 0.5],
+      lowest: [0.9, 0.9, 0.89, 0.88, 0.85],
+    },
+    gap: { random: { mean: 0.13, ci95: [0.05, 0.2] }, loudest: { mean: 0.03, ci95: [-0.02, 0.06] } },
+  };
+  return input;
 }

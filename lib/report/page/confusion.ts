@@ -7,9 +7,9 @@ import { html, type Markup } from './html.js';
 
 export function confusionSection(report: RunReport): Markup {
   return html`
-<section>
+<section id="confusion" data-nav="Confusion">
   <h2>What is taken for what</h2>
-  <p class="note">All held-out predictions pooled. A row is the true emotion, a column the predicted one; cells hold counts, coloured by their share of the row.</p>
+  <p class="note">All held-out predictions pooled. A row is the true emotion, a column the predicted one; a cell holds the count and, below it, its share of the row in percent, which colours it.</p>
   <h3>${selectionName(report, 'selected')}</h3>
   ${matrix(report, 'selected')}
   <details><summary>${selectionName(report, 'bestOnTest')} (optimistic)</summary>${matrix(report, 'bestOnTest')}</details>
@@ -28,9 +28,9 @@ function matrix(report: RunReport, selection: Selection): Markup {
       // Where the text must turn over to stay readable differs between the light and the dark scheme.
       const tone = share > 0.85 ? 'strong' : share > 0.68 ? 'mid' : '';
       const about = `${count} of ${support} ${name} taken for ${classes[p]} (${percent(share)} %)`;
-      return html`<td class="cell ${tone} ${t === p ? 'right' : ''} ${count === 0 ? 'zero' : ''}" style="--share:${share.toFixed(3)}" title="${about}">${count}</td>`;
+      return html`<td class="cell ${tone} ${t === p ? 'right' : ''} ${count === 0 ? 'zero' : ''}" style="--share:${share.toFixed(3)}" title="${about}">${count}${support > 0 && html`<small>${count === 0 ? '' : percent(share)}</small>`}</td>`;
     });
     return html`<tr><th scope="row">${name}</th>${cells}<td class="gap">${support}</td><td class="key">${percent(recall)}</td><td>${percent(precision)}</td><td>${percent(f1)}</td></tr>`;
   });
-  return html`<div class="scroll"><table class="confusion"><caption class="hidden">Confusion matrix, ${selectionName(report, selection)}, rows true, columns predicted</caption><thead><tr class="axis"><td></td><th colspan="${classes.length}" scope="colgroup"><small>predicted</small></th><td colspan="4"></td></tr>${header}</thead><tbody>${rows}</tbody></table></div>`;
+  return html`<div class="scroll"><table class="confusion ${classes.length > 8 ? 'many' : ''}"><caption class="hidden">Confusion matrix, ${selectionName(report, selection)}, rows true, columns predicted</caption><thead><tr class="axis"><td></td><th colspan="${classes.length}" scope="colgroup"><small>predicted</small></th><td colspan="4"></td></tr>${header}</thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -14,6 +14,8 @@ const LOSSES: readonly { name: LossName; title: string }[] = [
 
 /** Folds shown at once; the rest open on demand. */
 const SHOWN = 6;
+/** Folds drawn at all: of a protocol of hundreds, the rest stands in metrics.jsonl. */
+const DRAWN = 48;
 const WIDTH = 420;
 const HEIGHT = 190;
 const PLOT = { left: 40, right: WIDTH - 8, top: 22, bottom: HEIGHT - 30 };
@@ -38,7 +40,9 @@ export function curvesSection(report: RunReport, epochs: readonly EpochLine[]): 
   // A loss that is off stands in the file as zero; a flat line would only be in the way.
   const used = LOSSES.filter(({ name }) => epochs.some((line) => Math.abs(line.train.scaled[name]) > 0));
   const validated = epochs.some((line) => line.validation);
-  const figures = folds.map(({ fold, lines }) => foldCurves(report, fold, lines, used));
+  const drawn = folds.slice(0, DRAWN);
+  const figures = drawn.map(({ fold, lines }) => foldCurves(report, fold, lines, used));
+  const left = folds.length - drawn.length;
   const legend = [
     ...(used.length > 1 ? [{ title: 'training, total', kind: 'total' }] : []),
     ...used.map(({ title, name }) => ({ title: `training, ${title}`, kind: name })),
@@ -47,13 +51,75 @@ export function curvesSection(report: RunReport, epochs: readonly EpochLine[]): 
     { title: 'training (WA)', kind: 'training' },
   ];
   return html`
-<section class="curves">
+<section id="curves" class="curves">
   <h2>Learning curves</h2>
   <p class="note">Training losses are as they enter the total, each scaled to about 0 to 1.${validated && ` The validation loss is the plain KL in nats; a guess costs ln ${report.classes.length} = ${Math.log(report.classes.length).toFixed(2)}.`} Training WA is on mixed and augmented audio.</p>
   <p class="legend" aria-hidden="true">${legend.map(({ title, kind }) => html`<span><svg viewBox="0 0 26 8"><line class="line ${kind}" x1="1" x2="25" y1="4" y2="4"/></svg>${title}</span>`)}<span><svg viewBox="0 0 26 8"><path class="flag selected" d="M9,0h8l-4,8z"/></svg>${selectionName(report, 'selected').toLowerCase()}</span><span><svg viewBox="0 0 26 8"><path class="flag bestOnTest" d="M9,0h8l-4,8z"/></svg>best on test</span></p>
   ${figures.slice(0, SHOWN)}
   ${figures.length > SHOWN && html`<details><summary>${figures.length - SHOWN} more folds</summary>${figures.slice(SHOWN)}</details>`}
+  <details><summary>Losses unscaled, on a logarithmic axis</summary><p class="note">As they are before each is brought to about 0 to 1. Their height tells nothing against each other's.</p><div class="thirds">${drawn.map(({ fold, lines }) => rawCurves(report, fold, lines, used))}</div></details>
+  ${left > 0 && html`<p class="note">The curves of ${left} more folds are in metrics.jsonl.</p>`}
 </section>`;
+}
+
+/** The losses as they are, over decades. */
+function rawCurves(
+  report: RunReport,
+  fold: FoldReport,
+  lines: readonly EpochLine[],
+  used: typeof LOSSES,
+): Markup {
+  const width = 300;
+  const height = 170;
+  const plot = { left: 40, right: width - 6, top: 16, bottom: height - 24 };
+  const positive = used
+    .flatMap(({ name }) => lines.map((line) => line.train.raw[name]))
+    .filter((value) => value > 0 && Number.isFinite(value));
+  const low = Math.floor(Math.log10(Math.max(1e-6, Math.min(...positive, 1))));
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive, 1))));
+  const x = scale(lines[0]!.epoch, Math.max(lines.at(-1)!.epoch, lines[0]!.epoch + 1), plot.left, plot.right);
+  const y = scale(low, high, plot.bottom, plot.top);
+  const decades = Array.from({ length: high - low + 1 }, (_, i) => low + i).map(
+    (decade) =>
+      html`<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${y(decade)}" y2="${y(decade)}"/><text class="tick" x="${plot.left - 6}" y="${y(decade) + 4}" text-anchor="end">${Number((10 ** decade).toPrecision(1))}</text>`,
+  );
+  const curves = used.flatMap(({ name }) =>
+    polylines(
+      lines.map((line) => {
+        const value = line.train.raw[name];
+        return [
+          x(line.epoch),
+          value > 0 && Number.isFinite(value) ? y(Math.max(low, Math.log10(value))) : Number.NaN,
+        ] as const;
+      }),
+      name,
+    ),
+  );
+  const name = foldName(report, fold);
+  const told = used.map(
+    ({ name: loss, title }) =>
+      `${title} ${say(lines[0]!.train.raw[loss])} to ${say(lines.at(-1)!.train.raw[loss])}`,
+  );
+  return html`<figure><figcaption>${name}</figcaption>${chart(
+    {
+      id: `raw-${fold.seed}-${fold.fold}`,
+      width,
+      height,
+      title: `${name}: losses unscaled`,
+      description: `${told.join(', ')}.`,
+    },
+    [
+      ...decades,
+      html`<text class="tick" x="${plot.right}" y="${height - 4}" text-anchor="end">epoch ${lines.at(-1)!.epoch}</text><text class="tick" x="${plot.left}" y="${height - 4}">${lines[0]!.epoch}</text>`,
+      ...curves,
+    ],
+  )}</figure>`;
+}
+
+const say = (value: number) => (Number.isFinite(value) ? value.toPrecision(3) : 'none');
+
+function foldName(report: RunReport, { fold, seed }: FoldReport): string {
+  return report.seeds.length > 1 ? `Fold ${fold}, seed ${seed}` : `Fold ${fold}`;
 }
 
 function foldCurves(
@@ -62,7 +128,7 @@ function foldCurves(
   lines: readonly EpochLine[],
   used: typeof LOSSES,
 ): Markup {
-  const name = report.seeds.length > 1 ? `Fold ${fold.fold}, seed ${fold.seed}` : `Fold ${fold.fold}`;
+  const name = foldName(report, fold);
   const losses: Series[] = [
     ...used.map(
       (loss): Series => ({
@@ -134,8 +200,8 @@ function plot(
     .filter(({ values }) => Number.isFinite(values.at(-1)))
     .map(({ title: name, values }) => {
       const [from, to] = [values[0], values.at(-1)!];
-      const say = (v: number) => (top === 1 && unit !== 'loss' ? percent(v) : v.toFixed(2));
-      return `${name} ${Number.isFinite(from) ? `from ${say(from!)} ` : ''}to ${say(to)}`;
+      const figure = (v: number) => (top === 1 && unit !== 'loss' ? percent(v) : v.toFixed(2));
+      return `${name} ${Number.isFinite(from) ? `from ${figure(from!)} ` : ''}to ${figure(to)}`;
     });
   return chart(
     {

@@ -47,8 +47,8 @@ ${shown}
 /** Links to the sections that have a name, read from their markup, so that the list cannot differ from the page. */
 function contents(sections: readonly Markup[]): Markup | null {
   const named = sections.flatMap(({ text }) => {
-    const found = /<section id="([a-z]+)"[^>]*>\s*<h2>([^<]*)<\/h2>/.exec(text);
-    return found ? [html`<a href="#${found[1]}">${raw(found[2]!)}</a>`] : [];
+    const found = /<section id="([a-z]+)"(?: data-nav="([^"]*)")?[^>]*>\s*<h2>([^<]*)<\/h2>/.exec(text);
+    return found ? [html`<a href="#${found[1]}">${raw(found[2] ?? found[3]!)}</a>`] : [];
   });
   return named.length > 2 ? html`<nav aria-label="Sections">${named}</nav>` : null;
 }

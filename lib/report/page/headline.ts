@@ -1,9 +1,12 @@
 /** The first screen: the figures, how folds scatter, and what to compare them with. */
-import { count, DASH, percent, percentSpread } from '../format.js';
+import { brackets, count, DASH, percent, percentSpread } from '../format.js';
 import { publishedTarget, TARGET_SOURCE } from '../published-targets.js';
 import type { RunReport, Selection } from '../types.js';
 import { html, type Markup } from './html.js';
+import { summary } from './summary.js';
 import { chart, scale } from './svg.js';
+
+const FIGURES = ['ua', 'wa', 'mf1', 'wf1'] as const;
 
 /** How the page names a selection, and the sentence that tells what it means. */
 export const SELECTIONS: Record<Selection, { name: string; note: (report: RunReport) => string }> = {
@@ -38,6 +41,7 @@ export function headline(report: RunReport): Markup {
   return html`
 <section class="headline" aria-label="Result">
   ${cards(report)}
+  ${summary(report)}
   ${report.folds.some((fold) => fold.selected.ua !== null) && foldStrip(report)}
   <div class="scroll"><table class="figures">
     <thead>
@@ -47,10 +51,11 @@ export function headline(report: RunReport): Markup {
     <tbody>
       ${row(report, 'selected')}
       ${row(report, 'bestOnTest')}
+      <tr class="chance"><th scope="row">Chance</th><td>${percent(1 / report.classes.length)}</td>${Array.from({ length: 7 }, (_, i) => html`<td class="${i === 3 ? 'gap' : ''}">${i === 3 ? percent(1 / report.classes.length) : ''}</td>`)}</tr>
       ${target && html`<tr class="target"><th scope="row">Target <small>paper, not a result of this run</small></th><td>${percent(target.ua)}</td><td>${percent(target.wa)}</td><td>${DASH}</td><td>${DASH}</td><td class="gap">${DASH}</td><td>${DASH}</td><td>${DASH}</td><td>${DASH}</td></tr>`}
     </tbody>
   </table></div>
-  <p class="note">In percent. UA is the mean of the per-class recalls (chance: ${percent(1 / report.classes.length)}), WA the share of utterances recognised. The deviation tells how folds differ; it is no standard error.${report.pooled.selected.ua === null && ' A dash under UA: a class of the corpus occurs in none of the held-out predictions.'}${report.pooled.selected.ua !== null && report.mean.selected.ua.mean === null && ' A dash under UA: a test fold lacks a class, so UA is not defined for it; the pooled UA stands in its place.'}${target && html` The target: ${TARGET_SOURCE}; ${count(target.folds, 'fold')}, ${target.split}.`}</p>
+  <p class="note">In percent. UA is the mean of the per-class recalls, WA the share of utterances recognised. The deviation tells how folds differ; it is no standard error.${intervalNote(report)}${report.pooled.selected.ua === null && ' A dash under UA: a class of the corpus occurs in none of the held-out predictions.'}${report.pooled.selected.ua !== null && report.mean.selected.ua.mean === null && ' A dash under UA: a test fold lacks a class, so UA is not defined for it; the pooled UA stands in its place.'}${target && html` The target: ${TARGET_SOURCE}; ${count(target.folds, 'fold')}, ${target.split}.`}</p>
 </section>`;
 }
 
@@ -59,24 +64,43 @@ function cards(report: RunReport): Markup {
   const ua = usable ? report.mean.selected.ua : { mean: report.pooled.selected.ua, std: null };
   const best = usable ? report.mean.bestOnTest.ua : { mean: report.pooled.bestOnTest.ua, std: null };
   return html`<dl class="cards">
-    <div class="card main"><dt>UA, ${selectionName(report, 'selected').toLowerCase()}</dt><dd>${percent(ua.mean)}<small>${ua.std === null ? '' : ` ± ${percent(ua.std)}`} %</small></dd><dd class="what">${usable ? meanOver(report) : 'pooled over all predictions'}</dd></div>
-    <div class="card"><dt>WA, ${selectionName(report, 'selected').toLowerCase()}</dt><dd>${percent(report.mean.selected.wa.mean)}<small>${report.mean.selected.wa.std === null ? '' : ` ± ${percent(report.mean.selected.wa.std)}`} %</small></dd><dd class="what">${meanOver(report)}</dd></div>
+    <div class="card main"><dt>UA, ${selectionName(report, 'selected').toLowerCase()}</dt><dd>${percent(ua.mean)}<small>${ua.std === null ? '' : ` ± ${percent(ua.std)}`} %</small></dd><dd class="what">${usable ? meanOver(report) : 'pooled over all predictions'}${pooledInterval(report, 'ua')}</dd></div>
+    <div class="card"><dt>WA, ${selectionName(report, 'selected').toLowerCase()}</dt><dd>${percent(report.mean.selected.wa.mean)}<small>${report.mean.selected.wa.std === null ? '' : ` ± ${percent(report.mean.selected.wa.std)}`} %</small></dd><dd class="what">${meanOver(report)}${pooledInterval(report, 'wa')}</dd></div>
     <div class="card second"><dt>UA, best on test</dt><dd>${percent(best.mean)}<small>${best.std === null ? '' : ` ± ${percent(best.std)}`} %</small></dd><dd class="what">optimistic: chosen on the test folds</dd></div>
   </dl>`;
+}
+
+/** Whose interval it is: of the pooled figure, which is another than the mean of folds beside it. */
+function pooledInterval({ pooled }: RunReport, figure: 'ua' | 'wa'): Markup | null {
+  const interval = pooled.selected.ci95?.[figure];
+  return interval ? html`<br>pooled ${percent(pooled.selected[figure])}, 95 % ${brackets(interval)}` : null;
+}
+
+function intervalNote({ pooled, speakers }: RunReport): string {
+  const { ci95 } = pooled.selected;
+  if (!ci95) return '';
+  const over = speakers === undefined ? '' : ` of ${speakers}`;
+  if (FIGURES.every((figure) => !ci95[figure]))
+    return ' No interval: a single speaker says nothing of how others would do.';
+  return ` In brackets: 95 % intervals of the pooled figures, over the held-out speakers${over}.`;
 }
 
 function row(report: RunReport, selection: Selection): Markup {
   const mean = report.mean[selection];
   const pooled = report.pooled[selection];
   const label = selection === 'bestOnTest' ? html` <small>optimistic</small>` : null;
-  return html`<tr class="${selection}"><th scope="row">${selectionName(report, selection)}${label}</th><td class="key">${percentSpread(mean.ua)}</td><td>${percentSpread(mean.wa)}</td><td>${percentSpread(mean.mf1)}</td><td>${percentSpread(mean.wf1)}</td><td class="gap key">${percent(pooled.ua)}</td><td>${percent(pooled.wa)}</td><td>${percent(pooled.mf1)}</td><td>${percent(pooled.wf1)}</td></tr>`;
+  const pooledCells = FIGURES.map((figure, i) => {
+    const interval = pooled.ci95?.[figure];
+    return html`<td class="${i === 0 ? 'gap key' : ''}">${percent(pooled[figure])}${interval && html`<small class="ci">${brackets(interval)}</small>`}</td>`;
+  });
+  return html`<tr class="${selection}"><th scope="row">${selectionName(report, selection)}${label}</th><td class="key">${percentSpread(mean.ua)}</td><td>${percentSpread(mean.wa)}</td><td>${percentSpread(mean.mf1)}</td><td>${percentSpread(mean.wf1)}</td>${pooledCells}</tr>`;
 }
 
 /** UA of every fold as a dot, the mean as a bar, with chance and the paper's figure for orientation. */
 function foldStrip(report: RunReport): Markup {
   const target = publishedTarget(report.corpus, report.classes.length);
-  const width = 760;
-  const left = 150;
+  const width = 600;
+  const left = 146;
   const x = scale(0, 1, left, width - 24);
   const rows: Selection[] = ['selected', 'bestOnTest'];
   const top = 26;

@@ -1,14 +1,20 @@
 /** `report.html`: one file that needs nothing else, neither network nor script. */
+import { count } from '../format.js';
 import { publishedTarget } from '../published-targets.js';
 import type { ReportPageInput, RunReport } from '../types.js';
+import { auditSection } from './audit.js';
+import { calibrationSection } from './calibration.js';
+import { classesSection } from './classes.js';
 import { confusionSection } from './confusion.js';
 import { curvesSection } from './curves.js';
+import { deletionSection } from './deletion.js';
+import { document } from './document.js';
+import { embeddingSection } from './embedding-map.js';
 import { foldsTable } from './folds-table.js';
 import { headline } from './headline.js';
-import { html, type Markup, raw } from './html.js';
+import { html, type Markup } from './html.js';
 import { speakersSection } from './speakers.js';
 import { spotlightsSection } from './spotlights.js';
-import { STYLE } from './style.js';
 
 /**
  * The report as a self-contained page: results first, then where they come from, then how to run it again. The same input
@@ -16,47 +22,36 @@ import { STYLE } from './style.js';
  */
 export function renderReportPage(input: ReportPageInput): string {
   const { report } = input;
-  const title = pageTitle(report);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="ser-native ${report.version}">
-<link rel="icon" href="data:,">
-<title>${title}</title>
-<style>${raw(STYLE)}</style>
-</head>
-<body>
-<header>
-  <p class="kicker">Speech emotion recognition · ser-native ${report.version}</p>
-  <h1>${corpusTitle(report)} <span>${report.protocol}</span></h1>
+  return document({
+    version: report.version,
+    title: pageTitle(report),
+    header: html`<h1>${corpusTitle(report)} <span>${report.protocol}</span></h1>
   <p class="facts">${facts(report)}</p>
-  ${report.synthetic && html`<p class="synthetic"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures show that training works; they say nothing about real speech.</p>`}
-  ${warnings(report)}
-</header>
-<main>
-${headline(report)}
-${foldsTable(report)}
-${confusionSection(report)}
-${speakersSection(report, input.predictions ?? [])}
-${curvesSection(report, input.epochs)}
-${spotlightsSection(input.spotlights)}
-${again(input)}
-</main>
-</body>
-</html>
-`;
-  return page.text;
+  ${marks(report)}
+  ${warnings(report)}`,
+    sections: [
+      headline(report),
+      foldsTable(report),
+      confusionSection(report),
+      classesSection(report),
+      speakersSection(report, input.predictions ?? []),
+      calibrationSection(report),
+      embeddingSection(report, input.maps ?? []),
+      spotlightsSection(input.spotlights, input.audio),
+      deletionSection(input.deletion),
+      curvesSection(report, input.epochs),
+      auditSection(report),
+      again(input),
+    ],
+    audio: input.audio !== undefined,
+  });
 }
 
 function pageTitle(report: RunReport): string {
   return `${corpusTitle(report)}, ${report.protocol}${report.synthetic ? ' (synthetic speech)' : ''}: ser-native report`;
 }
 
-function corpusTitle(report: RunReport): string {
+export function corpusTitle(report: RunReport): string {
   return publishedTarget(report.corpus, report.classes.length)?.title ?? report.corpus;
 }
 
@@ -65,12 +60,27 @@ function facts(report: RunReport): Markup {
   const parts = [
     `${report.classes.length} emotions`,
     done === report.protocolFolds ? `${done} folds` : `${done} of ${report.protocolFolds} folds`,
+    ...(report.speakers === undefined ? [] : [count(report.speakers, 'speaker')]),
     `${report.pooled.selected.n} held-out predictions`,
     report.seeds.length === 1 ? `seed ${report.seeds[0]}` : `seeds ${report.seeds.join(', ')}`,
     report.validation === 'none' ? 'no validation part, fixed schedule' : 'validation by whole speakers',
     report.created.replace('T', ' ').replace(/(:\d\d)(\.\d+)?Z$/, '$1 UTC'),
   ];
   return html`${parts.map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}`;
+}
+
+/** What makes every figure below something else than it seems, as loud as the title. */
+export function marks(report: RunReport): Markup | null {
+  const done = new Set(report.folds.map(({ fold }) => fold)).size;
+  const found = [
+    report.synthetic &&
+      html`<p class="mark-box"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures show that training works; they say nothing about real speech.</p>`,
+    report.partial &&
+      html`<p class="mark-box"><strong>Partial corpus.</strong> Files of the corpus were missing. No figure here compares with a published one.</p>`,
+    done < report.protocolFolds &&
+      html`<p class="mark-box"><strong>Unfinished: ${done} of ${report.protocolFolds} folds.</strong> No figure here is a result of the whole protocol.</p>`,
+  ].filter((mark) => mark !== false && mark !== undefined);
+  return found.length > 0 ? html`${found}` : null;
 }
 
 /** Warnings shown at once; the rest open on demand, so that a corpus of many damaged files leaves the results in sight. */
@@ -86,7 +96,7 @@ function warnings({ warnings: all }: RunReport): Markup | null {
 
 function again({ command, config, environment }: ReportPageInput): Markup {
   return html`
-<section>
+<section id="again">
   <h2>Run it again</h2>
   <pre class="command">${command}</pre>
   <table class="environment"><caption class="hidden">Environment</caption><tbody>${Object.entries(environment).map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}</tbody></table>

@@ -49,3 +49,8 @@ export function polylines(points: readonly (readonly [number, number])[], kind: 
         : html`<polyline class="line ${kind}" points="${run.map(([x, y]) => `${x},${y}`).join(' ')}"/>`,
     );
 }
+
+/** A name that must not run out of its place; the whole of it belongs into a title. */
+export function shorten(name: string, most: number): string {
+  return name.length > most ? `${name.slice(0, most - 1)}\u2026` : name;
+}
