@@ -85,6 +85,7 @@ function titled(lines: string[], style: DescriptionStyle): string[] {
 
 function classLines(description: CorpusDescription, width: number, style: DescriptionStyle): string[] {
   const heard = description.audio !== undefined;
+  const sourced = description.perClass.some((one) => sourcesText(one) !== '');
   const rows = description.perClass.map((one) => [
     printable(one.class),
     String(one.utterances),
@@ -107,7 +108,7 @@ function classLines(description: CorpusDescription, width: number, style: Descri
               { title: 'level dBFS', align: 'right' },
             ] as const)
           : []),
-        { title: 'labels of the source', optional: 3 },
+        ...(sourced ? [{ title: 'labels of the source', optional: 3 }] : []),
       ],
       heard ? rows : rows.map((row) => row.filter((_, c) => c !== 4 && c !== 5)),
       width,
@@ -318,18 +319,16 @@ function droppedLines({ droppedFiles }: CorpusDescription, width: number, style:
 }
 
 function protocolLines({ protocols }: CorpusDescription, width: number, style: DescriptionStyle): string[] {
-  const planned = protocols.filter(({ problem }) => problem === undefined);
-  const table = fittedTable(
-    [{ title: 'protocol' }, { title: 'folds', align: 'right' }, { title: '', cut: true }],
-    planned.map(({ name, folds, summary, default: preferred }) => [
-      preferred ? `${name} (default)` : name,
-      folds === undefined ? '' : String(folds),
-      summary,
-    ]),
-    width,
-  );
+  const planned = protocols
+    .filter(({ problem }) => problem === undefined)
+    .map((one) => ({ ...one, name: one.default ? `${one.name} (default)` : one.name }));
+  const longest = Math.max(0, ...planned.map(({ name }) => name.length));
+  const lead = (name: string, folds: string) => `${name.padEnd(longest)}  ${folds.padStart(5)}`;
   return [
-    ...(planned.length > 0 ? titled(table, style) : []),
+    ...(planned.length > 0 ? [style.dim(lead('protocol', 'folds'))] : []),
+    ...planned.flatMap(({ name, folds = '', summary }) =>
+      wrap(`${lead(name, String(folds))}  ${summary}`, width, ' '.repeat(longest + 9)),
+    ),
     ...protocols.flatMap(({ name, problem }) =>
       problem ? wrap(printable(`${name} cannot be planned: ${problem}`), width) : [],
     ),

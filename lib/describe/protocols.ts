@@ -38,7 +38,6 @@ function tooMany({ utterances }: Corpus): boolean {
 
 function summaryOf(name: string): string {
   const groups = /^group-(\d+)$/.exec(name);
-  if (groups)
-    return `${groups[1]} groups of whole speakers, balanced by classes and counts; any number from 2 on`;
+  if (groups) return `${groups[1]} groups of whole speakers, balanced by classes and counts`;
   return protocolSummaries.find((protocol) => protocol.name === name)?.summary ?? '';
 }

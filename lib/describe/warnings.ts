@@ -275,7 +275,7 @@ function shortcutWarnings(
       kind: 'level-tells-class',
       message:
         `Level differs by class, from ${levelOf(low.value)} dBFS (${low.name}) to ${levelOf(high.value)} (${high.name}): ` +
-        `${guessed(level)}. A model that learnt that fails where the distance to the microphone changes.`,
+        `${guessed(level)}. A model that learns this fails where the distance to the microphone changes.`,
     });
   }
   if (length !== null && length >= LIMITS.shortcut * chance) {
