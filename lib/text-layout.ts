@@ -7,15 +7,20 @@ export function printable(text: string): string {
 }
 
 /** Spaces at which a line may break: not between a number and its unit, nor within `1 h 05 min`. */
-const BREAK = / (?!(?:%|s|ms|h|min|kHz|dBFS|kB|MB|GB)(?![\p{L}\d])|\d\d (?:min|s)(?!\p{L}))/u;
+const BREAK =
+  / (?!(?:%|s|ms|h|min|kHz|dBFS|kB|MB|GB)(?![\p{L}\d])|(?<=\d (?:h|min) )\d\d (?:min|s)(?!\p{L}))/u;
 
-/** Breaks at spaces; lines after the first are indented. A word longer than the width stays whole. */
+/**
+ * Breaks at spaces; lines after the first are indented, spaces at the very beginning stay. A word longer than the width stays
+ * whole.
+ */
 export function wrap(text: string, width: number, indent = '  '): string[] {
-  const lines = [''];
-  for (const word of text.split(BREAK)) {
+  const words = text.trimStart().split(BREAK);
+  const lines = [text.slice(0, text.length - text.trimStart().length) + words[0]];
+  for (const word of words.slice(1)) {
     const line = lines.at(-1)!;
-    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > width) lines.push(`${indent}${word}`);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+    if (columnsOf(line) + 1 + columnsOf(word) > width) lines.push(`${indent}${word}`);
+    else lines[lines.length - 1] = `${line} ${word}`;
   }
   return lines;
 }

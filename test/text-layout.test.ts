@@ -45,8 +45,16 @@ describe('fittedTable', () => {
   });
 });
 
-test('wrap keeps within the width and keeps long words whole', () => {
-  expect(wrap('a bb ccc dddddddddd', 6)).toEqual(['a bb', '  ccc', '  dddddddddd']);
+describe('wrap', () => {
+  it('keeps within the width, keeps long words whole, and keeps spaces at the beginning', () => {
+    expect(wrap('a bb ccc dddddddddd', 6)).toEqual(['a bb', '  ccc', '  dddddddddd']);
+    expect(wrap('   3  files left', 11, '      ')).toEqual(['   3  files', '      left']);
+    expect(wrap('', 10)).toEqual(['']);
+  });
+  it('does not part a number from its unit', () => {
+    expect(wrap('lasts 12 s', 8)).toEqual(['lasts', '  12 s']);
+    expect(wrap('all of 1 h 05 min', 12)).toEqual(['all of', '  1 h 05 min']);
+  });
 });
 
 test('sparkline is as long as its counts and empty where they are', () => {

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
-import { corpusReaders, readCorpus } from '../corpus/index.js';
+import { writeEmoBox } from '../corpus/emobox-out.js';
+import { corpusReaders } from '../corpus/index.js';
 import { writeManifest } from '../corpus/write-manifest.js';
 import { describeCorpus } from '../describe/describe-corpus.js';
 import { renderDescriptionText } from '../describe/describe-text.js';
 import { renderCorpusPage } from '../describe/page/page.js';
+import { UsageError } from '../errors.js';
+import { planFolds } from '../folds/index.js';
 import { packageVersion } from '../runtime/version.js';
 import { wrap } from '../text-layout.js';
-import { addReadingFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
+import { addReadingFlags, type CorpusFlags, corpusOptions, readCorpusOf } from './corpus-flags.js';
 import { decodeProgress } from './decode-progress.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
@@ -18,6 +21,8 @@ interface Flags extends CorpusFlags {
   /** False under --no-audio. */
   audio: boolean;
   exportManifest?: string;
+  exportEmobox?: string;
+  protocol?: string;
 }
 
 export function registerCorpus(program: Command): void {
@@ -33,6 +38,8 @@ export function registerCorpus(program: Command): void {
     .option('--html <file>', 'also write a page')
     .option('--json', 'the description as JSON on stdout')
     .option('--export-manifest <file>', 'also write the corpus as a CSV that --corpus manifest reads')
+    .option('--export-emobox <dir>', "also write the corpus as EmoBox' lists, into a folder below this one")
+    .option('--protocol <name>', "with --export-emobox: also the lists of this protocol's folds")
     .addHelpText(
       'after',
       '\nAudio is decoded once, into the store that training uses; the next time it is there already.\n\nExamples:\n  ser-native corpus ravdess --data RAVDESS\n  ser-native corpus ravdess --data RAVDESS --no-audio --json\n  ser-native corpus folder --data clips --html clips.html',
@@ -45,10 +52,9 @@ async function run(name: string | undefined, flags: Flags): Promise<void> {
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping; what was decoded is kept'));
   try {
-    const options = corpusOptions(flags);
-    if (flags.exportManifest) await writeManifest(await readCorpus(name, options), flags.exportManifest);
+    const written = await exportCorpus(name, flags, signal);
     const description = await describeCorpus({
-      ...options,
+      ...corpusOptions(flags),
       corpus: name,
       audio: flags.audio,
       signal,
@@ -69,11 +75,34 @@ async function run(name: string | undefined, flags: Flags): Promise<void> {
       process.stdout.write(`${renderDescriptionText(description, { width, style: output })}\n`);
     }
     if (flags.html) terminal.line(`page      ${terminal.path(flags.html)}`);
-    if (flags.exportManifest) terminal.line(`manifest  ${terminal.path(flags.exportManifest)}`);
+    for (const [what, path] of written) terminal.line(`${what.padEnd(9)} ${terminal.path(path)}`);
   } finally {
     terminal.end();
     done();
   }
+}
+
+/** Writes the lists that were asked for, before anything is decoded; resolves to what was written where. */
+async function exportCorpus(name: string, flags: Flags, signal: AbortSignal): Promise<[string, string][]> {
+  const { exportManifest, exportEmobox, protocol } = flags;
+  if (protocol !== undefined && exportEmobox === undefined) {
+    throw new UsageError('--protocol belongs to --export-emobox DIR here', {
+      code: 'E_USAGE',
+      cure: `Folds alone: ser-native folds --corpus ${name} --protocol ${protocol}`,
+    });
+  }
+  if (exportManifest === undefined && exportEmobox === undefined) return [];
+  const corpus = await readCorpusOf(name, flags);
+  const written: [string, string][] = [];
+  if (exportManifest !== undefined) {
+    await writeManifest(corpus, exportManifest);
+    written.push(['manifest', exportManifest]);
+  }
+  if (exportEmobox !== undefined) {
+    const plan = protocol === undefined ? undefined : planFolds({ corpus, protocol });
+    written.push(['EmoBox', await writeEmoBox(corpus, exportEmobox, plan, { signal })]);
+  }
+  return written;
 }
 
 /** The corpora that can be read, and what each leaves to choose. */

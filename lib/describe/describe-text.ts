@@ -300,22 +300,15 @@ function labelLines({ texts, votes }: CorpusDescription, width: number, style: D
 
 function droppedLines({ droppedFiles }: CorpusDescription, width: number, style: DescriptionStyle): string[] {
   if (droppedFiles.length === 0) return [];
-  return titled(
-    fittedTable(
-      [
-        { title: 'left out', align: 'right' },
-        { title: 'why', cut: true },
-        { title: 'for example', optional: 1 },
-      ],
-      droppedFiles.map(({ reason, files, examples }) => [
-        String(files),
-        reason,
-        printable(examples[0]?.split(/[\\/]/).at(-1) ?? ''),
-      ]),
+  const lines = droppedFiles.flatMap(({ reason, files, examples }) => {
+    const example = printable(examples[0]?.split(/[\\/]/).at(-1) ?? '');
+    return wrap(
+      `${String(files).padStart(8)}  ${reason}${example ? ` (${example})` : ''}`,
       width,
-    ),
-    style,
-  );
+      ' '.repeat(10),
+    );
+  });
+  return [style.dim('left out  why, and an example'), ...lines];
 }
 
 function protocolLines({ protocols }: CorpusDescription, width: number, style: DescriptionStyle): string[] {

@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { columnsOf } from '../../lib/text-layout.js';
+import { fixtureTree } from '../corpus/fixture-tree.js';
+import { removeTrees } from '../corpus/temporary-tree.js';
 import { plantCorpus, UTTERANCES } from '../describe/planted.js';
 import { run, start } from './command.js';
 
@@ -13,7 +15,10 @@ beforeAll(async () => {
   env = { SER_CACHE: join(cwd, 'cache') };
   manifest = await plantCorpus(join(cwd, 'planted'));
 });
-afterAll(() => rm(cwd, { recursive: true, force: true }));
+afterAll(async () => {
+  await rm(cwd, { recursive: true, force: true });
+  await removeTrees();
+});
 
 const ser = (...args: string[]) => run(args, { cwd, env });
 
@@ -75,6 +80,19 @@ describe('ser-native corpus', () => {
     expect(JSON.parse(copy.stdout).speakers).toEqual({ anna: 26, ben: 27, cleo: 26, dora: 25, eve: 1 });
   });
 
+  it("writes EmoBox' lists, with the folds of a protocol", async () => {
+    const fixture = await fixtureTree('savee', { clean: true });
+    const args = ['corpus', 'savee', '--data', fixture.root, '--no-audio', '--json'];
+    const { code, stderr } = await ser(...args, '--export-emobox', 'emobox', '--protocol', 'savee-4fold');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/EmoBox {4}emobox\/savee/);
+    const back = await ser('corpus', 'emobox', '--data', 'emobox/savee', '--no-audio', '--json');
+    expect(JSON.parse(back.stdout)).toMatchObject({
+      utterances: 480,
+      speakers: { DC: 120, JE: 120, JK: 120, KL: 120 },
+    });
+  });
+
   it('lists the corpora that can be read', async () => {
     const { code, stdout } = await ser('corpus');
     expect(code).toBe(0);
@@ -88,6 +106,7 @@ describe('ser-native corpus', () => {
     ['a folder that is not there', ['ravdess', '--data', 'nowhere'], 3, /nowhere does not exist/],
     ['a folder that is no such corpus', ['ravdess', '--data', 'planted'], 3, /No RAVDESS speech/],
     ['a choice that it does not have', ['demo', '--choice', 'classes=4'], 2, /no choice/],
+    ['a protocol without anything to export', ['demo', '--protocol', 'loso'], 2, /--export-emobox/],
     ['a manifest of the demo corpus', ['demo', '--export-manifest', 'x.csv'], 2, /synthesised/],
   ])('refuses %s', async (_what, args, code, message) => {
     const result = await ser('corpus', ...args);
