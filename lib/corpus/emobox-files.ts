@@ -28,7 +28,7 @@ export interface EmoBoxFiles {
   main?: string;
   /** By fold, then part. */
   lists: FoldList[];
-  /** EmoBox' words by the corpus' labels; absent where the folder has no `label_map.json`. */
+  /** EmoBox' words by the corpus' labels in lower case; absent where the folder has no `label_map.json`. */
   labelMap?: ReadonlyMap<string, string>;
   /** Speakers by key, from `data.seg.wrd.stm`; empty where the folder has none. */
   speakers: ReadonlyMap<string, string>;
@@ -105,17 +105,20 @@ async function findFoldLists(folder: string): Promise<FoldList[]> {
   return [...lists.values()].sort((a, b) => a.fold - b.fold || byCodeUnit(a.part, b.part));
 }
 
+/** Names the corpora below a folder that is none: EmoBox' `data`, or its whole repository. */
 async function noLists(folder: string): Promise<DataError> {
-  const below = [];
-  for (const name of await namesIn(folder)) {
-    const lists = await namesIn(path.join(folder, name));
-    if (lists.some((list) => list.toLowerCase().endsWith('.jsonl'))) below.push(name);
+  const below: string[] = [];
+  for (const parent of [folder, path.join(folder, 'data')]) {
+    for (const name of await namesIn(parent)) {
+      const lists = await namesIn(path.join(parent, name));
+      if (lists.some((list) => list.toLowerCase().endsWith('.jsonl'))) below.push(path.join(parent, name));
+    }
   }
   return new DataError(`Folder ${folder} holds no EmoBox list (.jsonl) and no fold_N folder.`, {
     code: 'E_CORPUS_EMPTY',
     cure:
       below.length > 0
-        ? `Name one corpus: ${listSome(below.map((name) => path.join(folder, name)))}.`
+        ? `Name one corpus: ${listSome(below)}.`
         : 'Give the folder of a corpus in EmoBox, such as data/savee, or one of its .jsonl files.',
   });
 }
@@ -147,7 +150,8 @@ async function readLabelMap(folder: string): Promise<Map<string, string> | undef
   if (!isMap || Object.values(value as object).some((label) => typeof label !== 'string')) {
     throw badLabelMap(file, 'it is not an object of labels');
   }
-  return new Map(Object.entries(value as Record<string, string>));
+  const labels = Object.entries(value as Record<string, string>);
+  return new Map(labels.map(([label, word]) => [label.toLowerCase(), word])); // EMO-DB's map has Neutral, its lists neutral
 }
 
 function badLabelMap(file: string, problem: string): DataError {

@@ -2,8 +2,8 @@
  * Metadata of EmoBox: one JSON object a line with `key`, `dataset`, `wav`, `emo`. A label goes through the corpus'
  * `label_map.json` where there is one (single letters mean nothing by themselves), then into the shared vocabulary.
  *
- * EmoBox skips files that are missing without a word, and half of its folds cut utterances without regard to speakers. Here a
- * missing file is an error, and a fold that shares speakers is refused by the planner.
+ * EmoBox passes over missing files without a word, and some of its folds cut utterances without regard to speakers. Here a
+ * missing file is an error, and folds that share speakers are not used.
  */
 
 import path from 'node:path';
@@ -65,7 +65,7 @@ function checkRows({ file, rows }: List, labelMap: EmoBoxFiles['labelMap']): voi
       problems.push(`line ${line}: no ${lacking.join(', no ')}`);
       continue;
     }
-    const { key, wav, emo, type = 'raw', task = 'category', channel = '1' } = fields;
+    const { key, wav, emo, type = 'raw', task = 'category', channel } = fields;
     const twin = lines.get(`key ${key}`) ?? lines.get(`wav ${wav}`);
     if (Number(fields.start_time ?? 0) > 0)
       problems.push(`line ${line}: ${key} is a part of a longer recording (start_time ${fields.start_time})`);
@@ -73,9 +73,9 @@ function checkRows({ file, rows }: List, labelMap: EmoBoxFiles['labelMap']): voi
       problems.push(`line ${line}: the key or file of line ${twin} again (${key})`);
     if (type !== 'raw') problems.push(`line ${line}: type is "${type}", not raw audio`);
     if (task !== 'category') problems.push(`line ${line}: task is "${task}", not category`);
-    if (channel !== '1')
+    if (Number(channel) > 1)
       problems.push(`line ${line}: channel ${channel} of a file, but files are read as one voice`);
-    if (labelMap !== undefined && !labelMap.has(emo!))
+    if (labelMap !== undefined && !labelMap.has(emo!.toLowerCase()))
       problems.push(`line ${line}: label_map.json has no label "${emo}"`);
     lines.set(`key ${key}`, line).set(`wav ${wav}`, line);
   }
@@ -111,15 +111,19 @@ async function audioRoot(folder: string, wavs: readonly string[]): Promise<strin
     if (found > best.found) best = { root, found };
   }
   if (best.found === 0 && sample.length > 0) {
-    throw new DataError(
-      `None of the audio files that ${folder} lists is there: looked for ${sample[0]} in ${[...new Set(candidates)].join(', ')}.`,
-      {
-        code: 'E_CORPUS_EMPTY',
-        cure: "Put the corpus where EmoBox' lists expect it, such as downloads/savee beside EmoBox' data folder; a link will do.",
-      },
-    );
+    throw noAudio(folder, sample[0]!, [...new Set(candidates)]);
   }
   return best.root;
+}
+
+function noAudio(folder: string, example: string, tried: readonly string[]): DataError {
+  return new DataError(
+    `None of the audio files that ${folder} lists is there: looked for ${example} in ${tried.join(', ')}.`,
+    {
+      code: 'E_CORPUS_EMPTY',
+      cure: "Put the corpus where EmoBox' lists expect it, such as downloads/savee beside EmoBox' data folder; a link will do.",
+    },
+  );
 }
 
 /** Ids: keys without the name of their corpus in front, where that leaves them unique. */
@@ -130,31 +134,31 @@ function idsOf(rows: readonly Row[]): string[] {
   return new Set(short).size === rows.length ? short : rows.map(({ fields }) => fields.key!);
 }
 
+/** Which of EmoBox' corpora it is: reports and plans name it. */
+function datasetOf(rows: readonly Row[]): string {
+  const names = [...new Set(rows.map(({ fields }) => fields.dataset ?? 'unnamed'))];
+  return names.sort(byCodeUnit).join('+');
+}
+
 const stemOf = (wav: string): string => path.posix.parse(wav.replaceAll('\\', '/')).name;
 
-function voiceRule(options: CorpusOptions, files: EmoBoxFiles): (fields: Row['fields']) => Voice | undefined {
+/** How the speaker of a line is told: by what the user says, else by the line, its file's name, or EmoBox' table. */
+function speakerRule(
+  options: CorpusOptions,
+  files: EmoBoxFiles,
+): (fields: Row['fields'], spelt?: Voice) => string | undefined {
   if (options.speakers !== undefined && options.speakers !== 'per-file') {
     throw new UsageError(`speakers can only be per-file, found ${JSON.stringify(options.speakers)}.`, {
       code: 'E_SPEAKERS',
       cure: SPEAKER_CURE,
     });
   }
-  if (options.speakers === 'per-file') return ({ key }) => ({ speaker: key! });
+  if (options.speakers === 'per-file') return ({ key }) => key;
   if (options.speakerPattern !== undefined) {
     const speakerOf = compileSpeakerPattern(options.speakerPattern);
-    return ({ wav }) => {
-      const speaker = speakerOf(wav!.replaceAll('\\', '/'));
-      return speaker === undefined ? undefined : { speaker };
-    };
+    return ({ wav }) => speakerOf(wav!.replaceAll('\\', '/'));
   }
-  return (fields) => {
-    const spelt = voiceOfStem(fields.dataset ?? '', stemOf(fields.wav!));
-    const speaker = fields.speaker ?? fields.spk ?? spelt?.speaker ?? files.speakers.get(fields.key!);
-    if (!speaker) return undefined;
-    const session = fields.session ?? spelt?.session;
-    const gender = GENDERS[fields.gender?.toLowerCase() ?? ''] ?? spelt?.gender;
-    return { speaker, ...(session ? { session } : {}), ...(gender ? { gender } : {}) };
-  };
+  return ({ speaker, spk, key }, spelt) => speaker || spk || spelt?.speaker || files.speakers.get(key!);
 }
 
 function utteranceOf(
@@ -170,7 +174,7 @@ function utteranceOf(
   return {
     id,
     path: wav,
-    emotion: emotionOf(labelMap?.get(fields.emo!) ?? fields.emo!),
+    emotion: emotionOf(labelMap?.get(fields.emo!.toLowerCase()) ?? fields.emo!),
     ...voice,
     ...(fields.text ? { text: fields.text } : {}),
     ...(place?.split ? { split: place.split } : {}),
@@ -184,8 +188,15 @@ function utteranceOf(
 
 /** @throws DataError `E_NO_SPEAKER` */
 function voicesOf(rows: readonly Row[], options: CorpusOptions, files: EmoBoxFiles): Voice[] {
-  const voiceOf = voiceRule(options, files);
-  const voices = rows.map(({ fields }) => voiceOf(fields));
+  const speakerOf = speakerRule(options, files);
+  const voices = rows.map(({ fields }): Voice | undefined => {
+    const spelt = voiceOfStem(fields.dataset ?? '', stemOf(fields.wav!));
+    const speaker = speakerOf(fields, spelt);
+    if (speaker === undefined) return undefined;
+    const session = fields.session || spelt?.session;
+    const gender = GENDERS[fields.gender?.toLowerCase() ?? ''] ?? spelt?.gender;
+    return { speaker, ...(session ? { session } : {}), ...(gender ? { gender } : {}) };
+  });
   const unknown = rows.filter((_, index) => voices[index] === undefined).map(({ fields }) => fields.key!);
   if (unknown.length > 0) {
     throw new DataError(
@@ -223,9 +234,11 @@ async function read(options: CorpusOptions): Promise<Corpus> {
   const drops = new DropList();
   const utterances: Utterance[] = [];
   const missing: string[] = [];
+  const paths = wavs.map((wav) => path.resolve(root, wav));
+  const present = await Promise.all(paths.map(isFile));
   for (const [index, row] of rows.entries()) {
-    const wav = path.resolve(root, wavs[index]!);
-    if (await isFile(wav)) {
+    const wav = paths[index]!;
+    if (present[index]) {
       const place = folds.places.get(row.fields.key!);
       utterances.push(utteranceOf(ids[index]!, row, wav, voices[index]!, files.labelMap, place));
     } else {
@@ -239,6 +252,7 @@ async function read(options: CorpusOptions): Promise<Corpus> {
       : `EmoBox lists ${rows.length} utterances in ${location}, ${utterances.length} of their audio files were found ` +
         `below ${root}; missing: ${listSome(missing)}.`;
   const settled = settlePartial(options, difference, { missing });
+  if (utterances.length === 0) throw noAudio(files.folder, wavs[0]!, [root]);
   utterances.sort((a, b) => byCodeUnit(a.id, b.id));
   const classes = classOrder(utterances.map(({ emotion }) => emotion));
   if (classes.length < 2) {
@@ -256,6 +270,7 @@ async function read(options: CorpusOptions): Promise<Corpus> {
     dropped: drops.list(),
     ...settled,
     warnings: [...settled.warnings, ...folds.warnings],
+    choices: { dataset: datasetOf(rows) },
   };
 }
 

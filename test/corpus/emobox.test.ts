@@ -55,6 +55,7 @@ describe("SAVEE in EmoBox' repository", () => {
     });
     expect(corpus.warnings).toEqual([]);
     expect(corpus.dropped).toEqual([]);
+    expect(corpus.choices).toEqual({ dataset: 'savee' });
   });
 
   test('is planned by its own folds: JE, KL, DC, JK', async () => {
@@ -103,11 +104,13 @@ describe("SAVEE in EmoBox' repository", () => {
     ]);
   });
 
-  test("the repository's data folder names the corpora in it", async () => {
+  test('the repository and its data folder name the corpora in them', async () => {
     const { root } = await fixtureTree('emobox', { empty: true, corpus: 'savee' });
-    const error = await refusalOf(readCorpus('emobox', { data: path.join(root, 'data') }));
-    expect(error.code).toBe('E_CORPUS_EMPTY');
-    expect(error.cure).toContain(path.join('data', 'savee'));
+    for (const data of [root, path.join(root, 'data')]) {
+      const error = await refusalOf(readCorpus('emobox', { data }));
+      expect(error.code).toBe('E_CORPUS_EMPTY');
+      expect(error.cure).toBe(`Name one corpus: ${path.join(root, 'data', 'savee')}.`);
+    }
   });
 });
 
@@ -128,15 +131,38 @@ test('speakers of IEMOCAP come from the end of the name, not from the table, whi
   expect(planFolds({ corpus, protocol: 'emobox-folds' }).folds).toHaveLength(5);
 });
 
-test('a split that shares speakers is not used, and that is said', async () => {
+test('folds of EMO-DB cut through its speakers, so they are not used, and that is said', async () => {
   const { root } = await fixtureTree('emobox', { empty: true, corpus: 'emodb' });
   const corpus = await readCorpus('emobox', { data: path.join(root, 'data', 'emodb') });
-  expect(corpus.utterances).toHaveLength(535);
-  expect(corpus.utterances.some(({ split }) => split !== undefined)).toBe(false);
+  expect(tally(corpus.utterances, ({ emotion }) => emotion)).toEqual({
+    anger: 127,
+    boredom: 81, // "boredem" in the lists
+    disgust: 46,
+    fear: 69,
+    happiness: 71,
+    sadness: 62,
+    neutral: 79, // "Neutral" in the map, "neutral" in the lists
+  });
   expect(corpus.warnings).toEqual([
-    expect.stringMatching(/10 of 10 speakers in two parts \(03, 08, 09, 10 and 6 more\)/),
+    expect.stringMatching(/folds cut through 10 of 10 speakers \(03, 08, 09, 10 and 6 more\)/),
   ]);
   expect(planFolds({ corpus }).protocol).toBe('group-5');
+});
+
+test('a split that shares speakers is not used, and that is said', async () => {
+  const rows = ['anna', 'bob', 'cleo'].flatMap((speaker) =>
+    ['happy', 'sad'].map((emo) => ({ key: `${speaker}-${emo}`, wav: `${speaker}-${emo}.wav`, emo, speaker })),
+  );
+  const root = await makeTree({
+    ...Object.fromEntries(rows.map(({ wav }) => [wav, ''])),
+    'mine.jsonl': list(...rows),
+    'fold_1/mine_train_fold_1.jsonl': list(...rows.slice(0, 3)),
+    'fold_1/mine_test_fold_1.jsonl': list(...rows.slice(3)),
+  });
+  const corpus = await readCorpus('emobox', { data: root });
+  expect(corpus.utterances.some(({ split }) => split !== undefined)).toBe(false);
+  expect(corpus.warnings).toEqual([expect.stringContaining('1 of 3 speakers in two parts (bob)')]);
+  expect(planFolds({ corpus }).protocol).toBe('loso');
 });
 
 test('a split of whole speakers with a validation part is one fold', async () => {
@@ -227,6 +253,8 @@ describe('speakers', () => {
       (await readCorpus('emobox', { data: root })).utterances.map(({ speaker }) => speaker);
     const patterned = await readCorpus('emobox', { data: root, speakerPattern: '/([^/_]+)_[^/]*$' });
     expect(patterned.utterances.map(({ speaker }) => speaker)).toEqual(['anna', 'bob']);
+    const single = await readCorpus('emobox', { data: root, speakers: 'per-file' });
+    expect(single.utterances.map(({ speaker }) => speaker)).toEqual(['a', 'b']);
     await writeFile(
       path.join(root, 'data.seg.wrd.stm'),
       'a 1 S1 0 1.5 <id=a,lang=en,spk=S1,emotion=happy> happy\nb 1 S2 0 1.5 <id=b,lang=en,spk=S2,emotion=sad> sad\n',
@@ -270,6 +298,15 @@ describe('lists that cannot be used', () => {
     expect(error.message).toContain(`looked for downloads/mine/a.wav in ${path.join(root, 'data', 'mine')}`);
     expect(error.message).toContain(`, ${root},`);
     expect(error.cure).toContain('downloads/savee');
+  });
+
+  test('absolute paths that lead nowhere, even where partial copies are accepted', async () => {
+    const root = await makeTree({
+      'mine.jsonl': list({ wav: '/nowhere/a.wav' }, { key: 'b', wav: '/nowhere/b.wav', emo: 'sad' }),
+    });
+    const error = await refusalOf(readCorpus('emobox', { data: root, allowPartial: true }));
+    expect(error.code).toBe('E_CORPUS_EMPTY');
+    expect(error.message).toContain('/nowhere/a.wav');
   });
 
   test('several lists in a folder that bears the name of none', async () => {
