@@ -140,6 +140,8 @@ export interface AdaptConfig {
   trainableLayers: number;
   /** The waveform's convolutions too, where `trainableLayers` is -1. */
   trainExtractor: boolean;
+  /** Learning rate of the last layer as a share of that of pooling and classifier, in (0, 1]; 1 when absent. */
+  rate?: number;
   /** Learning rate of a layer as a share of that of the layer above, in (0, 1]. */
   layerDecay: number;
   /** A learned sum over all hidden states (as transformers 5 counts them) instead of the last layer's output. */
@@ -204,6 +206,11 @@ export interface TrainerConfig {
    * part. 1 when absent.
    */
   accumulate?: number;
+  /**
+   * Weight of each class in KL and focal: a row counts by the sum of its label (after mixing) times these. Ones when absent.
+   * C, not negative.
+   */
+  classWeights?: number[];
 }
 
 /** Utterances of a batch, in a store of samples or of features. */
@@ -393,6 +400,8 @@ export interface MultiLossRequest {
   baseClasses: Int32Array;
   /** C x E. */
   centers: Floats;
+  /** Weight of each class in KL and focal, C; ones when absent. */
+  classWeights?: Floats;
   weights: LossWeights;
   gamma: number;
   temperature: number;

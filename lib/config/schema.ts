@@ -61,6 +61,12 @@ const pretrainedEncoder = z
       .boolean()
       .default(false)
       .describe('Whisper: pad every utterance to 30 s, as transformers does'),
+    rate: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe("learning rate of its last layer as a share of optimiser.learningRate, the head's"),
     layerDecay: z
       .number()
       .positive()

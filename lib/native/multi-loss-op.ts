@@ -22,6 +22,8 @@ export interface MultiLossArguments<T extends Floats = Floats> {
   labels: T | Int32Array;
   /** Class centers, C x E. */
   centers: T;
+  /** Weight of each class in KL and focal, C: a row counts by the sum of its label times these. Default: ones. */
+  classWeights?: T;
   /** a_k of the total; absent ones are 1, 0 switches a loss off. */
   weights?: Partial<LossWeights>;
   /** Class of each base utterance, which wins a tie of its soft label. Default: the first class of the largest label. */
@@ -44,10 +46,11 @@ export async function multiLoss<T extends Floats>(
   options: OpOptions = {},
 ): Promise<MultiLossResult> {
   checkObject('the argument of multiLoss', request);
-  const { logits, embedding, contrast, centers, gamma = 2, temperature = 0.1 } = request;
-  checkFloats({ logits, embedding, contrast, centers });
+  const { logits, embedding, contrast, centers, classWeights, gamma = 2, temperature = 0.1 } = request;
+  checkFloats({ logits, embedding, contrast, centers, ...(classWeights ? { classWeights } : {}) });
   const shape = shapeOf(logits, embedding, centers);
   checkSize('contrast', contrast, 'B x E', shape.batch * shape.width);
+  if (classWeights) checkSize('classWeights', classWeights, 'C', shape.classes);
   const labels = softLabels(request.labels, logits, shape);
   const baseClasses = request.baseClasses ?? firstLargest(labels, shape);
   if (typeName(baseClasses) !== 'Int32Array')
@@ -56,7 +59,10 @@ export async function multiLoss<T extends Floats>(
   const weights = lossWeights(request.weights);
   return withEngine(options, (engine) =>
     engine.multiLoss(
-      { logits, embedding, contrast, labels, baseClasses, centers, weights, gamma, temperature },
+      {
+        ...{ logits, embedding, contrast, labels, baseClasses, centers, weights, gamma, temperature },
+        ...(classWeights ? { classWeights } : {}),
+      },
       options,
     ),
   );

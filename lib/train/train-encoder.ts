@@ -56,6 +56,7 @@ function adaptConfig(encoder: Pretrained): AdaptConfig {
   return {
     trainableLayers: trainable === 'none' ? 0 : trainable === 'all' ? -1 : trainable,
     trainExtractor: encoder.trainExtractor,
+    rate: encoder.rate,
     layerDecay: encoder.layerDecay,
     layerSum: encoder.hiddenStates === 'sum',
     loraRank: lora.rank,

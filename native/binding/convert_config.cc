@@ -113,9 +113,13 @@ AdaptConfig to_adapt_config(const Argument& adapt) {
   AdaptConfig result;
   result.trainable_layers = adapt.field("trainableLayers").integer(-1, kMaxLayers);
   result.train_extractor = adapt.field("trainExtractor").flag();
-  const Argument decay = adapt.field("layerDecay");
-  result.layer_decay = decay.positive();
-  if (result.layer_decay > 1) decay.fail("in (0, 1]");
+  const auto share = [](const Argument& argument) {
+    const double value = argument.positive();
+    if (value > 1) argument.fail("in (0, 1]");
+    return value;
+  };
+  if (const Argument rate = adapt.field("rate"); !rate.absent()) result.rate = share(rate);
+  result.layer_decay = share(adapt.field("layerDecay"));
   result.layer_sum = adapt.field("layerSum").flag();
   result.lora_rank = adapt.field("loraRank").integer(0, kMaxLayers);
   result.lora_alpha = adapt.field("loraAlpha").positive();
@@ -195,6 +199,10 @@ TrainerConfig to_trainer_config(const Argument& config) {
   result.precision = to_precision(config.field("precision"));
   if (const Argument accumulate = config.field("accumulate"); !accumulate.absent()) {
     result.accumulate = accumulate.integer(1, kMaxWidth);
+  }
+  if (const Argument weights = config.field("classWeights"); !weights.absent()) {
+    const std::uint32_t classes = weights.array_length("an array of numbers");
+    for (std::uint32_t c = 0; c < classes; ++c) result.class_weights.push_back(weights.element(c).non_negative());
   }
   return result;
 }

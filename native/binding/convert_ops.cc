@@ -134,6 +134,8 @@ MultiLossRequest<T> to_multi_loss_request(const Argument& argument) {
   request.logits = argument.field("logits").array<T>(batch * classes, "B x C");
   request.contrast = argument.field("contrast").array<T>(batch * width, "B x E");
   request.centers = argument.field("centers").array<T>(classes * width, "C x E");
+  if (const Argument weights = argument.field("classWeights"); !weights.absent())
+    request.class_weights = weights.array<T>(classes, "C");
   request.weights = to_loss_weights(argument.field("weights"));
   request.gamma = argument.field("gamma").non_negative();
   request.temperature = argument.field("temperature").positive();

@@ -329,6 +329,7 @@ MultiLossResult<T> TorchEngine::losses(const MultiLossRequest<T>& request) {
   in.centers = input(request.centers, classes, width, "centers");
   in.labels = to_tensor(request.labels, {batch, classes}, "labels");
   in.base_classes = at::tensor(request.base_classes);
+  if (!request.class_weights.empty()) in.class_weights = to_tensor(request.class_weights, {classes}, "classWeights");
   const MultiLossOutput out = ser::multi_loss(in, {request.weights, request.gamma, request.temperature});
   const auto gradients = torch::autograd::grad({out.total}, {in.logits, in.embedding, in.contrast, in.centers});
   const std::vector<double> parts = to_vector<double>(out.components);

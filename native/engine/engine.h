@@ -112,6 +112,7 @@ struct SslEncoderConfig {
 struct AdaptConfig {
   std::int64_t trainable_layers = 0;  // the last so many layers; all of them and what lies before them: -1
   bool train_extractor = false;       // convolutions before the projection as well, where trainable_layers is -1
+  double rate = 1;                    // learning rate of the last layer = this times that of the head
   double layer_decay = 1;             // learning rate of a layer = this times that of the layer above
   bool layer_sum = false;             // learned sum over all hidden states instead of the last layer
   std::int64_t lora_rank = 0;         // adapters on q, k, v and out of every layer; 0 = none
@@ -164,7 +165,8 @@ struct TrainerConfig {
   double average_decay = 0;
   std::uint64_t seed = 0;
   Precision precision = Precision::fp32;
-  std::int64_t accumulate = 1;  // parts that a batch is computed in, one after the other
+  std::int64_t accumulate = 1;        // parts that a batch is computed in, one after the other
+  std::vector<double> class_weights;  // of KL and focal; empty = ones
 };
 
 struct Rows {
@@ -265,6 +267,7 @@ template <typename T>
 struct MultiLossRequest {
   std::int64_t batch = 0, classes = 0, embedding_width = 0;
   std::vector<T> logits, embedding, contrast, labels, centers;
+  std::vector<T> class_weights;  // empty = ones
   std::vector<std::int32_t> base_classes;
   LossWeights weights;
   double gamma = 2;

@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
     }
     forward.push_back(since(start));
     start = Clock::now();
-    ser::MultiLossInput in{out.logits, out.embedding, out.contrast, {}, {}, centers};
+    ser::MultiLossInput in{out.logits, out.embedding, out.contrast, {}, {}, centers, {}};
     in.labels = at::tensor(made.labels).view({batch, 8});
     in.base_classes = at::tensor(made.classes);
     const auto loss = ser::multi_loss(in, {});

@@ -53,8 +53,10 @@ double worst(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b)
   return most;
 }
 
-void against_composite(std::int64_t batch, std::int64_t classes, const MultiLossOptions& options, const std::string& name) {
-  const MultiLossInput in = make_input(batch, classes, at::kDouble, 7 + static_cast<std::uint64_t>(batch));
+void against_composite(std::int64_t batch, std::int64_t classes, const MultiLossOptions& options, const std::string& name,
+                       bool weighted = false) {
+  MultiLossInput in = make_input(batch, classes, at::kDouble, 7 + static_cast<std::uint64_t>(batch));
+  if (weighted) in.class_weights = at::arange(classes, at::TensorOptions(at::kDouble)) * 0.7;  // the first class counts nothing
   const auto fused = ser::multi_loss(in, options);
   const auto plain = ser::multi_loss_composite(in, options);
   SER_CHECK_WITHIN(worst({fused.components, fused.total}, {plain.components, plain.total}), 1e-12,
@@ -64,7 +66,8 @@ void against_composite(std::int64_t batch, std::int64_t classes, const MultiLoss
 
 void against_finite_differences() {
   MultiLossOptions options;
-  const MultiLossInput in = make_input(9, 4, at::kDouble, 3);
+  MultiLossInput in = make_input(9, 4, at::kDouble, 3);
+  in.class_weights = at::tensor({0.5, 1.0, 0.0, 2.5}, at::kDouble);
   const auto analytic = gradients(ser::multi_loss(in, options).total, in);
   const at::Tensor* inputs[] = {&in.logits, &in.embedding, &in.centers, &in.contrast};
   double most = 0;
@@ -150,6 +153,8 @@ int main() {
   against_composite(16, 8, options, "uneven weights, gamma 1");
   options.gamma = 0;
   against_composite(16, 8, options, "gamma 0");
+  options.gamma = 2;
+  against_composite(16, 8, options, "class weights", /*weighted=*/true);
   against_finite_differences();
   single_precision();
   edges();

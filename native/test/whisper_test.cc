@@ -384,6 +384,10 @@ void freezing() {
   SER_CHECK(ser::place_layer(adapt, 12, 12).rate == 1 && ser::place_layer(adapt, 11, 12).rate == 0.5 &&
                 ser::place_layer(adapt, 10, 12).rate == 0.25 && ser::place_layer(adapt, -1, 1).rate == 0.25,
             "each layer learns at a share of the rate above it");
+  adapt.rate = 0.1;
+  SER_CHECK(ser::place_layer(adapt, 12, 12).rate == 0.1 && ser::place_layer(adapt, 11, 12).rate == 0.05,
+            "the encoder as a whole learns at a share of the head's rate");
+  adapt.rate = 1;
   adapt.lora_rank = 2;
   const auto decayed = build(tiny(), adapt);
   for (const auto& parameter : decayed->parameters.all()) {

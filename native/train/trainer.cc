@@ -44,6 +44,12 @@ void check_cancelled(const std::atomic<bool>& cancelled) {
 Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : model_(std::move(model)), config_(config) {
   check(config);
   const ModelConfig& shape = model_->config();
+  if (!config_.class_weights.empty()) {
+    if (static_cast<std::int64_t>(config_.class_weights.size()) != shape.classes)
+      throw Error("E_ARGUMENT", "classWeights must have one weight for each of the " + std::to_string(shape.classes) +
+                                    " classes, got " + std::to_string(config_.class_weights.size()));
+    class_weights_ = at::tensor(config_.class_weights).to(model_->parameters().flat().options());
+  }
   centers_ = at::zeros({shape.classes, shape.embedding}, model_->parameters().flat().options()).set_requires_grad(true);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), centers_, config_);
 }
@@ -115,7 +121,7 @@ Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augm
     out = batch.frames.values.defined() ? model_->forward(batch.frames, context, contrast)
                                         : model_->forward(batch.waves, context, contrast);
   }
-  MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_};
+  MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_, class_weights_};
   input.labels = at::tensor(batch.labels).view({size, model_->config().classes}).to(device);
   input.base_classes = at::tensor(batch.classes).to(device);
   const MultiLossOutput loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});

@@ -39,6 +39,7 @@ class Trainer {
   std::shared_ptr<Model> model_;
   TrainerConfig config_;
   at::Tensor centers_;
+  at::Tensor class_weights_;  // undefined = ones
   std::unique_ptr<Optimizer> optimizer_;
 };
 

@@ -63,6 +63,9 @@ describe('multiLoss against the plain reference, float64', () => {
 
   test.each([0, 0.5, 1, 3])('focal exponent %d', (gamma) => expectAgreement({ ...draw(5), gamma }));
 
+  test('class weights, one of them 0', () =>
+    expectAgreement({ ...draw(15), classWeights: Float64Array.of(0.4, 0, 2.5, 1) }));
+
   test("the method's own temperature", () => expectAgreement({ ...draw(6), temperature: 0.1 }));
 
   test('a tie of the soft label goes to the base class', async () => {
@@ -107,6 +110,7 @@ describe('multiLoss', () => {
   test('computes in float32 for Float32Array', async () => {
     const input = draw(12);
     const single = {
+      classWeights: Float32Array.of(0.5, 1, 1, 1.5),
       logits: Float32Array.from(input.logits),
       embedding: Float32Array.from(input.embedding),
       contrast: Float32Array.from(input.contrast),
@@ -115,7 +119,8 @@ describe('multiLoss', () => {
     };
     const found = await multiLoss({ ...input, ...single }, { engine });
     expect(found.gradients.logits).toBeInstanceOf(Float32Array);
-    expect(Math.abs(found.total - multiLossReference(input).total)).toBeLessThan(1e-5);
+    const expected = multiLossReference({ ...input, classWeights: Float64Array.from(single.classWeights) });
+    expect(Math.abs(found.total - expected.total)).toBeLessThan(1e-5);
   });
 
   test('takes classes for labels and fills in the defaults of the method', async () => {
@@ -147,6 +152,7 @@ describe('multiLoss', () => {
     ],
     ['contrast must be of B x E = 35 elements, found Float64Array of 34', { contrast: new Float64Array(34) }],
     ['labels[1] must be an integer in 0..3, found 4', { labels: Int32Array.of(0, 4, 0, 0, 0, 0, 0) }],
+    ['classWeights must be of C = 4 elements', { classWeights: new Float64Array(3) }],
     ['labels must be of B = 7 elements', { labels: Int32Array.of(0) }],
     [
       'labels must be an Int32Array of classes or a Float64Array, as logits is, found undefined',

@@ -34,7 +34,7 @@ void PretrainedEncoder::add_layer_mix(const AdaptConfig& adapt, std::int64_t lay
 
 Placement place_layer(const AdaptConfig& adapt, std::int64_t layer, std::int64_t layers) {
   Placement placement;
-  placement.rate = std::pow(adapt.layer_decay, static_cast<double>(layers - layer));
+  placement.rate = adapt.rate * std::pow(adapt.layer_decay, static_cast<double>(layers - layer));
   // Adapters stand in for the weights that they adapt.
   if (adapt.lora_rank > 0) {
     placement.trained = false;

@@ -34,25 +34,27 @@ void classification_terms(const MultiLossInput& in, const MultiLossOptions& opti
   const at::Tensor log_p = at::log_softmax(in.logits, 1);
   const at::Tensor p = log_p.exp();
   const at::Tensor& y = in.labels;
+  const at::Tensor w = row_weights(in);
+  const auto weighted = [&](const at::Tensor& rows) { return w.defined() ? rows * w : rows; };
 
-  kl.raw = batch_mean((at::xlogy(y, y) - y * log_p).sum(1));
+  kl.raw = batch_mean(weighted(at::xlogy(y, y) - y * log_p).sum(1));
   kl.scaled = kl.raw * scale;
 
   // 1 - p by expm1, because 1 - exp(log p) loses every digit where the model is sure.
   const at::Tensor q = at::expm1(log_p).neg();
   const at::Tensor modulator = q.pow(options.gamma);
-  focal.raw = batch_mean((y * modulator * log_p).sum(1).neg());
+  focal.raw = batch_mean(weighted(y * modulator * log_p).sum(1).neg());
   focal.scaled = focal.raw * scale;
 
   grad.logits = at::zeros_like(in.logits);
   if (options.weights.kl != 0) {
-    grad.logits.add_(p * y.sum(1, /*keepdim=*/true) - y, options.weights.kl * scale / static_cast<double>(batch));
+    grad.logits.add_(weighted(p * y.sum(1, /*keepdim=*/true) - y), options.weights.kl * scale / static_cast<double>(batch));
   }
   if (options.weights.focal != 0) {
     // f_c = dL / d log p_c, then through log-softmax. The clamp keeps 0^(gamma - 1) * 0 from becoming NaN for gamma < 1.
     at::Tensor f = modulator.neg();
     if (options.gamma != 0) f = f + q.clamp_min(1e-30).pow(options.gamma - 1) * p * log_p * options.gamma;
-    f = f * y;
+    f = weighted(f * y);
     grad.logits.add_(f - p * f.sum(1, /*keepdim=*/true), options.weights.focal * scale / static_cast<double>(batch));
   }
 }
@@ -126,7 +128,8 @@ struct MultiLoss : torch::autograd::Function<MultiLoss> {
                                               const at::Tensor& embedding, const std::optional<at::Tensor>& contrast,
                                               const at::Tensor& centers, const MultiLossInput& rest,
                                               const MultiLossOptions& options) {
-    const MultiLossInput in{logits, embedding, contrast.value_or(at::Tensor()), rest.labels, rest.base_classes, centers};
+    const MultiLossInput in{logits,  embedding,         contrast.value_or(at::Tensor()), rest.labels, rest.base_classes,
+                            centers, rest.class_weights};
     const at::Tensor classes = dominant_classes(in.labels, in.base_classes);
     Term kl, focal, center, supcon{zero_scalar(logits), zero_scalar(logits)};
     Gradients grad;
@@ -167,6 +170,10 @@ at::Tensor dominant_classes(const at::Tensor& labels, const at::Tensor& base_cla
   const at::Tensor base = base_classes.to(at::kLong);
   const at::Tensor own = labels.gather(1, base.unsqueeze(1)).squeeze(1);
   return at::where(own.ge(largest), base, first);
+}
+
+at::Tensor row_weights(const MultiLossInput& input) {
+  return input.class_weights.defined() ? input.labels.matmul(input.class_weights).unsqueeze(1) : at::Tensor();
 }
 
 MultiLossOutput multi_loss(const MultiLossInput& input, const MultiLossOptions& options) {

@@ -6,6 +6,7 @@
 //   center  mean_i ||e_i - c_{k_i}||^2                                    scaled as L / (1 + L)
 //   SupCon  mean over anchors with a positive of the "out" form           scaled by 1 / ln(B - 1)
 //           (Khosla et al. 2020) on L2-normalised embeddings
+// With class weights v, row i of KL and focal counts w_i = sum_c y_ic v_c times (the mean still divides by B).
 // k_i is the class of largest label; the base utterance's class wins a tie. A batch without a pair of one class has no
 // SupCon anchor, one of fewer than three rows has no normaliser, and a single class has ln C = 0: the scaled term is 0 then.
 #pragma once
@@ -17,9 +18,9 @@
 namespace ser {
 
 // Shapes: logits B x C, embedding B x E, contrast B x E (undefined = no SupCon term), labels B x C whose rows sum to 1,
-// base_classes B (int64), centers C x E. float32 or float64, all on one device.
+// base_classes B (int64), centers C x E, class_weights C (undefined = ones). float32 or float64, all on one device.
 struct MultiLossInput {
-  at::Tensor logits, embedding, contrast, labels, base_classes, centers;
+  at::Tensor logits, embedding, contrast, labels, base_classes, centers, class_weights;
 };
 
 struct MultiLossOptions {
@@ -43,5 +44,8 @@ MultiLossOutput multi_loss_composite(const MultiLossInput& input, const MultiLos
 
 // k_i: B, int64.
 at::Tensor dominant_classes(const at::Tensor& labels, const at::Tensor& base_classes);
+
+// w_i: B x 1; undefined where the input has no class weights.
+at::Tensor row_weights(const MultiLossInput& input);
 
 }  // namespace ser

@@ -11,8 +11,9 @@ namespace ser {
 MultiLossOutput multi_loss_composite(const MultiLossInput& in, const MultiLossOptions& options) {
   const std::int64_t batch = in.logits.size(0), classes = in.logits.size(1);
   const at::Tensor log_p = at::log_softmax(in.logits, 1);
-  const at::Tensor kl = (at::xlogy(in.labels, in.labels) - in.labels * log_p).sum() / batch;
-  const at::Tensor focal = -(in.labels * (1 - log_p.exp()).pow(options.gamma) * log_p).sum() / batch;
+  const at::Tensor row = in.class_weights.defined() ? (in.labels * in.class_weights).sum(1, true) : at::ones_like(in.logits);
+  const at::Tensor kl = (row * (at::xlogy(in.labels, in.labels) - in.labels * log_p)).sum() / batch;
+  const at::Tensor focal = -(row * in.labels * (1 - log_p.exp()).pow(options.gamma) * log_p).sum() / batch;
 
   const at::Tensor k = dominant_classes(in.labels, in.base_classes);
   const at::Tensor center = (in.embedding - in.centers.index({k})).pow(2).sum() / batch;

@@ -11,6 +11,7 @@ export interface MultiLossInput {
   labels: Float64Array;
   baseClasses: Int32Array;
   centers: Float64Array;
+  classWeights?: Float64Array;
   weights: LossWeights;
   gamma: number;
   temperature: number;
@@ -29,9 +30,10 @@ export function multiLossReference(input: MultiLossInput): MultiLossValues {
   for (let row = 0; row < batch; row++) {
     const y = input.labels.subarray(row * classes, (row + 1) * classes);
     const logP = logSoftmax(input.logits.subarray(row * classes, (row + 1) * classes));
+    const weight = y.reduce((sum, share, c) => sum + share * (input.classWeights?.[c] ?? 1), 0);
     for (let c = 0; c < classes; c++) {
-      if (y[c]! > 0) raw.kl += (y[c]! * (Math.log(y[c]!) - logP[c]!)) / batch;
-      raw.focal -= (y[c]! * (1 - Math.exp(logP[c]!)) ** input.gamma * logP[c]!) / batch;
+      if (y[c]! > 0) raw.kl += (weight * y[c]! * (Math.log(y[c]!) - logP[c]!)) / batch;
+      raw.focal -= (weight * y[c]! * (1 - Math.exp(logP[c]!)) ** input.gamma * logP[c]!) / batch;
     }
     const base = input.baseClasses[row]!;
     const largest = Math.max(...y);
