@@ -1,5 +1,8 @@
 /** The public API of ser-native, and nothing that is not public. */
 export type { LossWeights, ModelConfig } from '../bindings.js';
+export { ablate } from './ablate/ablate.js';
+export type { AblationRow, AblationTable } from './ablate/table.js';
+export type { AblateEvent, AblateOptions, AblateResult } from './ablate/types.js';
 export type { BadAudio, SampleStore, StoreEntry } from './audio/types.js';
 export {
   type ComparedRun,

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
+import { registerAblate } from './ablate.js';
 import { registerCompare } from './compare.js';
 import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
@@ -26,6 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   for (const register of [
     registerTrain,
+    registerAblate,
     registerFolds,
     registerPredict,
     registerReport,

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { DASH, percent, percentSpread } from '../report/format.js';
 import { listRuns } from '../run-index/list-runs.js';
 import type { RunOrder, RunSummary, SkippedFolder } from '../run-index/types.js';
+import { type Column, fittedTable, printable } from '../text-layout.js';
 import { openTerminal, type Terminal } from './terminal.js';
 
 interface RunsFlags {
@@ -51,32 +52,30 @@ function skippedLines(skipped: readonly SkippedFolder[]): string[] {
   });
 }
 
-interface Column {
-  title: string;
+interface RunColumn extends Column {
   of: (run: RunSummary, now: Date) => string;
-  left?: boolean;
 }
 
-const COLUMNS: readonly Column[] = [
-  { title: 'run', of: ({ name }) => name, left: true },
-  { title: 'status', of: ({ status }) => status, left: true },
-  { title: 'protocol', of: protocolText, left: true },
+/** On a narrow terminal the last of the optional ones go first. */
+const COLUMNS: readonly RunColumn[] = [
+  { title: 'run', of: ({ name }) => name, cut: true },
+  { title: 'status', of: ({ status }) => status },
+  { title: 'protocol', of: protocolText, optional: 1 },
   {
     title: 'folds',
     of: ({ folds, seeds }) =>
       `${folds.done}${folds.of === null ? '' : `/${folds.of}`}${seeds.length > 1 ? ` in ${seeds.length} seeds` : ''}`,
-    left: true,
   },
-  { title: 'UA %', of: ({ ua }) => (ua ? percentSpread(ua.mean) : DASH) },
-  { title: 'pooled', of: ({ ua }) => percent(ua?.pooled ?? null) },
-  { title: 'WA %', of: ({ wa }) => (wa ? percentSpread(wa.mean) : DASH) },
-  { title: 'pooled', of: ({ wa }) => percent(wa?.pooled ?? null) },
-  { title: 'preset', of: ({ preset }) => preset, left: true },
-  { title: 'encoder', of: ({ encoder }) => encoder.split('/').at(-1)!, left: true },
-  { title: 'mix', of: ({ mix }) => mix, left: true },
-  { title: 'pooling', of: ({ pooling }) => pooling, left: true },
-  { title: 'losses', of: ({ losses }) => (losses.length === 4 ? 'all' : losses.join('+')), left: true },
-  { title: 'age', of: ({ created }, now) => age(created, now) },
+  { title: 'UA %', of: ({ ua }) => (ua ? percentSpread(ua.mean) : DASH), align: 'right' },
+  { title: 'pooled', of: ({ ua }) => percent(ua?.pooled ?? null), align: 'right', optional: 5 },
+  { title: 'WA %', of: ({ wa }) => (wa ? percentSpread(wa.mean) : DASH), align: 'right' },
+  { title: 'pooled', of: ({ wa }) => percent(wa?.pooled ?? null), align: 'right', optional: 6 },
+  { title: 'preset', of: ({ preset }) => preset, optional: 4 },
+  { title: 'encoder', of: ({ encoder }) => encoder.split('/').at(-1)!, optional: 7 },
+  { title: 'mix', of: ({ mix }) => mix, optional: 2 },
+  { title: 'pooling', of: ({ pooling }) => pooling, optional: 3 },
+  { title: 'losses', of: ({ losses }) => (losses.length === 4 ? 'all' : losses.join('+')), optional: 2 },
+  { title: 'age', of: ({ created }, now) => age(created, now), align: 'right' },
 ];
 
 /** The protocol, with the corpus where its name does not say it. */
@@ -86,21 +85,10 @@ function protocolText({ corpus, protocol }: RunSummary): string {
 
 function table(runs: readonly RunSummary[], terminal: Terminal, now: Date): string {
   const rows = runs.map((summary) => COLUMNS.map((column) => printable(column.of(summary, now))));
-  const widths = COLUMNS.map(({ title }, at) =>
-    Math.max(title.length, ...rows.map((row) => row[at]!.length)),
-  );
-  const line = (values: readonly string[]) =>
-    values
-      .map((value, at) => (COLUMNS[at]!.left ? value.padEnd(widths[at]!) : value.padStart(widths[at]!)))
-      .join('  ')
-      .trimEnd();
-  return [terminal.dim(line(COLUMNS.map(({ title }) => title))), ...rows.map(line)].join('\n');
-}
-
-/** Names come from file systems: control characters in them must not reach a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  // What is piped on keeps every column.
+  const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+  const [head, ...lines] = fittedTable(COLUMNS, rows, width);
+  return [terminal.dim(head!), ...lines].join('\n');
 }
 
 /** `40 s`, `12 min`, `5 h`, `3 d`. */

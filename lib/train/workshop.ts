@@ -31,13 +31,29 @@ export async function readMaterial(
   emit: (event: TrainEvent) => void,
   signal?: AbortSignal,
 ): Promise<Material> {
+  const prepared = await readData(config, emit, signal);
+  return { prepared, encoder: await readEncoder(config, emit, signal) };
+}
+
+export async function readData(
+  config: SettledConfig,
+  emit: (event: TrainEvent) => void,
+  signal?: AbortSignal,
+): Promise<Prepared> {
   if (config.device === 'cuda') {
     throw new UsageError('device "cuda" was asked for, and this version computes on the CPU only', {
       code: 'E_DEVICE',
       cure: 'Use --device auto or --device cpu.',
     });
   }
-  const prepared = await prepare(config, emit, signal);
+  return prepare(config, emit, signal);
+}
+
+export async function readEncoder(
+  config: SettledConfig,
+  emit: (event: TrainEvent) => void,
+  signal?: AbortSignal,
+): Promise<TrainEncoder> {
   const encoder = await trainEncoder(config.encoder, {
     signal,
     onProgress: (progress) => emit({ type: 'pull', progress }),
@@ -47,5 +63,5 @@ export async function readMaterial(
     const { source } = encoder.origin;
     emit({ type: 'encoder', source, kind, layers, width, trained: describeTrained(config.encoder, kind) });
   }
-  return { prepared, encoder };
+  return encoder;
 }
