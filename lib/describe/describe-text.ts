@@ -86,6 +86,8 @@ function titled(lines: string[], style: DescriptionStyle): string[] {
 function classLines(description: CorpusDescription, width: number, style: DescriptionStyle): string[] {
   const heard = description.audio !== undefined;
   const sourced = description.perClass.some((one) => sourcesText(one) !== '');
+  // Which labels were joined is worth more than what can be computed; how one label is spelt is not.
+  const joined = description.perClass.some(({ sources }) => Object.keys(sources).length > 1);
   const rows = description.perClass.map((one) => [
     printable(one.class),
     String(one.utterances),
@@ -108,7 +110,7 @@ function classLines(description: CorpusDescription, width: number, style: Descri
               { title: 'level dBFS', align: 'right' },
             ] as const)
           : []),
-        ...(sourced ? [{ title: 'labels of the source', optional: 3 }] : []),
+        ...(sourced ? [{ title: 'labels of the source', optional: joined ? 0 : 3 }] : []),
       ],
       heard ? rows : rows.map((row) => row.filter((_, c) => c !== 4 && c !== 5)),
       width,

@@ -46,7 +46,7 @@ function header(description: CorpusDescription): Markup {
     times(description.perSpeaker.length, 'speaker'),
     ...(genders ? [`${genders.female} female, ${genders.male} male`] : []),
     times(description.perClass.length, 'class', 'classes'),
-    ...Object.entries(choices ?? {}).map(([name, value]) => `${name} ${value}`),
+    ...Object.entries(choices ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
   return html`<h1>${corpus} <span>what is in it</span></h1>
   <p class="facts">${facts.map((fact, i) => html`${i > 0 && ' \u00b7 '}<span>${fact}</span>`)}</p>
@@ -117,13 +117,18 @@ function labelsSection({ texts, votes, perClass }: CorpusDescription): Markup | 
 </section>`;
 }
 
-function droppedSection({ droppedFiles }: CorpusDescription): Markup | null {
+function droppedSection({ droppedFiles, root }: CorpusDescription): Markup | null {
   if (droppedFiles.length === 0) return null;
   return html`
 <section id="dropped">
   <h2>What was left out</h2>
-  <div class="scroll"><table class="figures"><thead><tr><th scope="col">why</th><th scope="col">files</th><th scope="col" class="left">for example</th></tr></thead><tbody>${droppedFiles.map(({ reason, files, examples }) => html`<tr><th scope="row" class="left">${reason}</th><td>${files}</td><td class="sources path">${examples[0] ?? ''}</td></tr>`)}</tbody></table></div>
+  <div class="scroll"><table class="figures"><thead><tr><th scope="col">why</th><th scope="col">files</th><th scope="col" class="left">for example</th></tr></thead><tbody>${droppedFiles.map(({ reason, files, examples }) => html`<tr><th scope="row" class="left">${reason}</th><td>${files}</td><td class="sources path">${below(examples[0] ?? '', root)}</td></tr>`)}</tbody></table></div>
 </section>`;
+}
+
+/** A path below the corpus' folder without that folder, which the page names at its head. */
+function below(path: string, root: string | undefined): string {
+  return root && path.startsWith(root) ? path.slice(root.length).replace(/^[\\/]/, '') : path;
 }
 
 function protocolsSection({ protocols }: CorpusDescription): Markup | null {

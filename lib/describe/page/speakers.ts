@@ -44,5 +44,5 @@ function table(
 
 function sessionTable(sessions: Record<string, number>): Markup {
   const entries = Object.entries(sessions);
-  return html`<h3>Sessions</h3><p class="list">${entries.slice(0, MOST).map(([name, n], i) => html`${i > 0 && ', '}<span>${name}: ${n}</span>`)}</p>`;
+  return html`<h3>Sessions</h3><p class="list">${entries.slice(0, MOST).map(([name, n]) => html`<span>${name}: ${n}</span> `)}</p>`;
 }
