@@ -3,22 +3,15 @@
  * How often 95 % intervals hold the truth, and how often tests reject where there is nothing to find, on simulated speakers. Prints
  * the tables of docs/statistics.md. Needs `npm run build` before it.
  *
- *     node scripts/simulate-coverage.mjs [--trials 500] [--resamples 1999] [--seed 1]
+ *     node scripts/simulate-coverage.mjs [--trials 500] [--resamples 999] [--seed 1] [--only EMO-DB] [--figures ua,wa]
  */
 import { parseArgs } from 'node:util';
-import {
-  BOOTSTRAP_FROM,
-  clusteredInterval,
-  estimateOf,
-  studentInterval,
-  studentisedInterval,
-} from '../dist/metrics/clustered-interval.js';
+import { clusteredInterval, estimateOf } from '../dist/metrics/clustered-interval.js';
 import { mcnemar } from '../dist/metrics/mcnemar.js';
 import { permutationTest } from '../dist/metrics/permutation.js';
-import { drawResamples } from '../dist/metrics/speaker-resamples.js';
 import { differenceStatistic, figureStatistic } from '../dist/metrics/speaker-statistic.js';
 import { Random } from '../dist/random/philox.js';
-import { bca, percentile, resampledValues } from './coverage/other-intervals.mjs';
+import { bca, bootstrap, bootstrapT, percentile } from './coverage/other-intervals.mjs';
 import {
   addExpected,
   drawAnswers,
@@ -32,95 +25,116 @@ import {
 const { values: flags } = parseArgs({
   options: {
     trials: { type: 'string', default: '500' },
-    resamples: { type: 'string', default: '1999' },
+    resamples: { type: 'string', default: '999' },
     seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    figures: { type: 'string', default: 'ua,wa' },
   },
 });
 const trials = Number(flags.trials);
 const resamples = Number(flags.resamples);
 const seed = Number(flags.seed);
+const figures = flags.figures.split(',');
+const populations = POPULATIONS.filter(({ name }) => flags.only === undefined || name === flags.only);
 /** Speakers whose expected counts make up the truth. */
-const TRUTH_SPEAKERS = 200_000;
-
-const METHODS = ['percentile', 'BCa', 't', 't, logit', 'bootstrap-t', 'bootstrap-t, logit', 'used here'];
+const TRUTH_SPEAKERS = 100_000;
+/** By how much the second of two runs is better, on the logit scale. */
+const SHIFT = 0.3;
 
 console.log(
-  `${trials} trials, ${resamples} resamples, seed ${seed}. Cells: coverage % (mean width, points).\n`,
+  `${trials} trials, ${resamples} resamples, seed ${seed}. Intervals: coverage in % (mean width in points).\n`,
 );
 intervalsOfOneRun();
 differencesOfTwoRuns();
 
 function intervalsOfOneRun() {
-  console.log(row(['corpus shape', 'G', 'speakers differ', 'figure', ...METHODS]));
-  console.log(row(['---', '--:', '---', '---', ...METHODS.map(() => '--:')]));
-  for (const population of POPULATIONS) {
-    for (const effects of EFFECTS) {
-      const shares = errorShares(population.logits.length);
-      const stream = `${population.name}/${effects}`;
-      const truth = truths(stream, population.logits.length, (random, sums) =>
-        addExpected(sums, drawSpeaker(population, effects, random), shares),
+  const names = ['percentile', 'BCa', 'bootstrap-t', 'bootstrap-t, logit', 't', '**t, logit**'];
+  head(['shaped as', 'G', 'speakers', 'figure', ...names]);
+  for (const { population, effects, classes, shares, stream } of cells('run')) {
+    const truth = truths(stream, classes, (random, sums) => {
+      addExpected(sums, drawSpeaker(population, effects, random), shares);
+    });
+    const tallies = figures.map(() => names.map(() => ({ held: 0, width: 0, made: 0 })));
+    for (let trial = 0; trial < trials; trial++) {
+      const random = new Random({ seed, stream, item: `trial ${trial}` });
+      const clusters = Array.from({ length: population.speakers }, () =>
+        drawAnswers(drawSpeaker(population, effects, random), shares, random),
       );
-      const figures = ['ua', 'wa', 'mf1', 'wf1'];
-      const tallies = figures.map(() => METHODS.map(() => ({ held: 0, width: 0, made: 0 })));
-      for (let trial = 0; trial < trials; trial++) {
-        const random = new Random({ seed, stream, item: `trial ${trial}` });
-        const clusters = Array.from({ length: population.speakers }, () =>
-          drawAnswers(drawSpeaker(population, effects, random), shares, random),
-        );
-        const drawn = drawResamples(clusters.length, resamples, trial);
-        figures.forEach((figure, f) => {
-          const statistic = figureStatistic(figure, population.logits.length);
-          tally(METHODS, tallies[f], methods(clusters, statistic, drawn, 'logit'), truth(statistic));
-        });
+      for (const [f, figure] of figures.entries()) {
+        const statistic = figureStatistic(figure, classes);
+        const estimate = estimateOf(clusters, statistic);
+        // A class that none of the drawn speakers has: no method gives an interval.
+        if (estimate === null) continue;
+        const resampled = bootstrap(clusters, statistic, resamples, random);
+        tally(tallies[f], truth(statistic), [
+          percentile(resampled),
+          bca(resampled, clusters, statistic),
+          bootstrapT(resampled, estimate, 'plain'),
+          bootstrapT(resampled, estimate, 'logit'),
+          clusteredInterval(clusters, statistic, 'plain'),
+          clusteredInterval(clusters, statistic, 'logit'),
+        ]);
       }
-      figures.forEach((figure, f) => {
-        console.log(row([population.name, population.speakers, effects, figure, ...tallies[f].map(cell)]));
-      });
+    }
+    for (const [f, figure] of figures.entries()) {
+      row([population.name, population.speakers, effects, figure.toUpperCase(), ...tallies[f].map(shown)]);
     }
   }
 }
 
 function differencesOfTwoRuns() {
-  const names = ['percentile', 'BCa', 't', 'bootstrap-t', 'used here'];
-  const others = ['permutation, nothing to find', 'McNemar, nothing to find', 'permutation, a difference'];
-  console.log(`\n${row(['corpus shape', 'G', 'speakers differ', 'figure', ...names, ...others])}`);
-  console.log(row(['---', '--:', '---', '---', ...names.map(() => '--:'), ...others.map(() => '--:')]));
-  for (const population of POPULATIONS) {
-    for (const effects of EFFECTS) {
-      const classes = population.logits.length;
-      const shares = errorShares(classes);
-      const stream = `${population.name}/${effects}/pair`;
-      const shift = 0.3;
-      const truth = truths(stream, 2 * classes, (random, sums) => {
-        const [a, b] = drawPair(population, effects, shift, random);
-        addExpected(sums.subarray(0, 3 * classes), a, shares);
-        addExpected(sums.subarray(3 * classes), b, shares);
-      });
-      const statistic = differenceStatistic('ua', classes);
-      const tallies = names.map(() => ({ held: 0, width: 0, made: 0 }));
-      let falsePermutation = 0;
-      let falseMcnemar = 0;
-      let found = 0;
-      for (let trial = 0; trial < trials; trial++) {
-        const random = new Random({ seed, stream, item: `trial ${trial}` });
-        const drawn = drawResamples(population.speakers, resamples, trial);
-        const shifted = pairs(population, effects, shift, shares, random);
-        const all = methods(shifted.clusters, statistic, drawn, 'plain');
-        tally(names, tallies, all, truth(statistic));
-        const options = { seed: trial, draws: resamples };
-        if (permutationTest(shifted.clusters, options).p.ua <= 0.05) found += 1;
-        const equal = pairs(population, effects, 0, shares, random);
-        if (permutationTest(equal.clusters, options).p.ua <= 0.05) falsePermutation += 1;
-        if (mcnemar(equal.onlyFirst, equal.onlySecond).p <= 0.05) falseMcnemar += 1;
+  const names = ['percentile', 'BCa', 'bootstrap-t', '**t**'];
+  const rates = ['permutation, false alarms', 'McNemar, false alarms', 'permutation, found'];
+  console.log('');
+  head(['shaped as', 'G', 'speakers', 'figure', ...names, ...rates]);
+  for (const { population, effects, classes, shares, stream } of cells('pair')) {
+    const truth = truths(stream, 2 * classes, (random, sums) => {
+      const [a, b] = drawPair(population, effects, SHIFT, random);
+      addExpected(sums.subarray(0, 3 * classes), a, shares);
+      addExpected(sums.subarray(3 * classes), b, shares);
+    });
+    const statistic = differenceStatistic('ua', classes);
+    const tallies = names.map(() => ({ held: 0, width: 0, made: 0 }));
+    const alarms = { permutation: 0, mcnemar: 0, found: 0 };
+    for (let trial = 0; trial < trials; trial++) {
+      const random = new Random({ seed, stream, item: `trial ${trial}` });
+      const { clusters } = drawRuns(population, effects, SHIFT, shares, random);
+      const estimate = estimateOf(clusters, statistic);
+      if (estimate !== null) {
+        const resampled = bootstrap(clusters, statistic, resamples, random);
+        tally(tallies, truth(statistic), [
+          percentile(resampled),
+          bca(resampled, clusters, statistic),
+          bootstrapT(resampled, estimate, 'plain'),
+          clusteredInterval(clusters, statistic, 'plain'),
+        ]);
       }
-      const rates = [falsePermutation, falseMcnemar, found].map((n) => `${((100 * n) / trials).toFixed(1)}`);
-      console.log(row([population.name, population.speakers, effects, 'ua', ...tallies.map(cell), ...rates]));
+      const rejects = (answers) => permutationTest(answers, { seed: trial, draws: 1999 }).p.ua <= 0.05;
+      const equal = drawRuns(population, effects, 0, shares, random);
+      if (rejects(clusters)) alarms.found += 1;
+      if (rejects(equal.clusters)) alarms.permutation += 1;
+      if (mcnemar(equal.onlyFirst, equal.onlySecond).p <= 0.05) alarms.mcnemar += 1;
     }
+    const percent = [alarms.permutation, alarms.mcnemar, alarms.found].map((n) =>
+      ((100 * n) / trials).toFixed(1),
+    );
+    row([population.name, population.speakers, effects, 'UA', ...tallies.map(shown), ...percent]);
   }
 }
 
+/** Every population with every way that speakers differ. */
+function cells(kind) {
+  return populations.flatMap((population) =>
+    EFFECTS.map((effects) => {
+      const classes = population.logits.length;
+      const stream = `${population.name}/${effects}/${kind}`;
+      return { population, effects, classes, shares: errorShares(classes), stream };
+    }),
+  );
+}
+
 /** Margins of both runs for every speaker, and McNemar's counts: answers fall independently given the speaker. */
-function pairs(population, effects, shift, shares, random) {
+function drawRuns(population, effects, shift, shares, random) {
   const classes = population.logits.length;
   let onlyFirst = 0;
   let onlySecond = 0;
@@ -130,15 +144,13 @@ function pairs(population, effects, shift, shares, random) {
     margins.set(drawAnswers(a, shares, random));
     margins.set(drawAnswers(b, shares, random), 3 * classes);
     for (let c = 0; c < classes; c++) {
-      // Which utterances are right matters to McNemar alone; the right ones of both runs are spread at random.
-      const n = a.sizes[c];
-      const inFirst = new Set(random.shuffled([...Array(n).keys()]).slice(0, margins[c]));
-      const both = random
-        .shuffled([...Array(n).keys()])
-        .slice(0, margins[3 * classes + c])
-        .filter((u) => inFirst.has(u));
-      onlyFirst += margins[c] - both.length;
-      onlySecond += margins[3 * classes + c] - both.length;
+      // Which utterances are right matters to McNemar alone: each run's right ones lie anywhere among them.
+      const utterances = Array.from({ length: a.sizes[c] }, (_, u) => u);
+      const first = new Set(random.shuffled(utterances).slice(0, margins[c]));
+      const second = random.shuffled(utterances).slice(0, margins[3 * classes + c]);
+      const both = second.filter((utterance) => first.has(utterance)).length;
+      onlyFirst += first.size - both;
+      onlySecond += second.length - both;
     }
     return margins;
   });
@@ -153,42 +165,26 @@ function truths(stream, thirds, add) {
   return (statistic) => statistic.value(sums);
 }
 
-function methods(clusters, statistic, drawn, scale) {
-  const values = resampledValues(clusters, statistic, drawn);
-  const plain = estimateOf(clusters, statistic, 'plain');
-  const scaled = estimateOf(clusters, statistic, scale);
-  const speakers = clusters.length;
-  return {
-    percentile: percentile(values),
-    BCa: bca(values, clusters, statistic),
-    t: studentInterval(plain, speakers, 'plain'),
-    'bootstrap-t': studentisedInterval(clusters, statistic, 'plain', plain, drawn),
-    ...(scale === 'logit'
-      ? {
-          't, logit': studentInterval(scaled, speakers, scale),
-          'bootstrap-t, logit': studentisedInterval(clusters, statistic, scale, scaled, drawn),
-        }
-      : {}),
-    'used here': clusteredInterval(clusters, statistic, scale, speakers < BOOTSTRAP_FROM ? null : drawn),
-  };
-}
-
-function tally(names, tallies, intervals, truth) {
-  names.forEach((name, m) => {
-    const interval = intervals[name];
-    if (!interval) return;
+function tally(tallies, truth, intervals) {
+  for (const [m, interval] of intervals.entries()) {
+    if (interval === null) continue;
     tallies[m].made += 1;
     tallies[m].width += interval[1] - interval[0];
     if (interval[0] <= truth && truth <= interval[1]) tallies[m].held += 1;
-  });
+  }
 }
 
-function cell({ held, width, made }) {
+function shown({ held, width, made }) {
   if (made === 0) return '–';
   const note = made < trials ? ` of ${made}` : '';
   return `${((100 * held) / made).toFixed(1)} (${((100 * width) / made).toFixed(1)})${note}`;
 }
 
+function head(cells) {
+  row(cells);
+  row(cells.map((_, i) => (i === 1 || i > 3 ? '--:' : '---')));
+}
+
 function row(cells) {
-  return `| ${cells.join(' | ')} |`;
+  console.log(`| ${cells.join(' | ')} |`);
 }

@@ -7,7 +7,7 @@ import { type RunPredictions, readRunPredictions } from './run-predictions.js';
 export interface CompareOptions {
   /** Which epoch's predictions; default `selected`, the honest one. */
   selection?: Selection;
-  /** Of resamples and random draws; default 0. */
+  /** Of the random ways to swap; default 0. */
   seed?: number;
 }
 

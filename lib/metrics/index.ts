@@ -1,6 +1,6 @@
 /** Metrics of predictions, which epoch they are taken from, and how far they can be trusted. */
 export { CALIBRATION_BINS, calibration } from './calibration.js';
-export { clusteredIntervals, type IntervalOptions } from './clustered-interval.js';
+export { clusteredIntervals } from './clustered-interval.js';
 export { holm } from './holm.js';
 export { type McNemar, mcnemar } from './mcnemar.js';
 export { type PairedFigure, type PairedTest, pairedTest } from './paired-test.js';

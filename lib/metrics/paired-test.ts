@@ -1,6 +1,6 @@
 /** Whether two runs over the same utterances differ: the difference, its interval, and a test over speakers. */
 import type { Interval } from '../report/types.js';
-import { clusteredInterval, type IntervalOptions, resamplesFor } from './clustered-interval.js';
+import { clusteredInterval } from './clustered-interval.js';
 import { type McNemar, mcnemar } from './mcnemar.js';
 import { pairAnswers } from './paired-answers.js';
 import { permutationTest } from './permutation.js';
@@ -46,21 +46,20 @@ export interface PairedTest extends Record<Figure, PairedFigure> {
  *
  * @param first, second held-out predictions; lines of `predictions.jsonl` do
  * @param classes names in the corpus' order
- * @param options.seed of the resamples and draws; default 0
+ * @param options.seed of the random ways to swap; default 0
  * @throws DataError `E_COMPARE_CORPUS` where they have no utterance in common or disagree on a label or speaker
  */
 export function pairedTest(
   first: Iterable<JudgedLine>,
   second: Iterable<JudgedLine>,
   classes: readonly string[],
-  options: IntervalOptions = {},
+  options: { seed?: number } = {},
 ): PairedTest {
   const paired = pairAnswers(first, second, classes);
   const { clusters } = paired;
   const size = 3 * classes.length;
   const sums = sumMargins(clusters);
   const { p, ...permutation } = permutationTest(clusters, { seed: options.seed });
-  const resamples = resamplesFor(clusters.length, options);
   const figures = FIGURES.map((figure): [Figure, PairedFigure] => {
     const single = figureStatistic(figure, classes.length);
     const difference = differenceStatistic(figure, classes.length);
@@ -70,7 +69,7 @@ export function pairedTest(
         first: single.value(sums.subarray(0, size)),
         second: single.value(sums.subarray(size)),
         difference: difference.value(sums),
-        ci95: clusteredInterval(clusters, difference, 'plain', resamples),
+        ci95: clusteredInterval(clusters, difference, 'plain'),
         p: p[figure],
       },
     ];

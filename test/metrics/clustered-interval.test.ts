@@ -1,9 +1,4 @@
-import {
-  clusteredInterval,
-  estimateOf,
-  resamplesFor,
-  studentInterval,
-} from '../../lib/metrics/clustered-interval.js';
+import { clusteredInterval, estimateOf } from '../../lib/metrics/clustered-interval.js';
 import { clusteredIntervals, FIGURES, marginsBySpeaker, scores } from '../../lib/metrics/index.js';
 import { sumMargins } from '../../lib/metrics/speaker-margins.js';
 import { differenceStatistic, figureStatistic } from '../../lib/metrics/speaker-statistic.js';
@@ -73,7 +68,7 @@ test('far wider than one that takes the utterances of unlike speakers as indepen
     const right = g % 2 === 0;
     return Float64Array.of(right ? 20 : 0, right ? 20 : 0, 20, 20, 20, 20);
   });
-  const [low, high] = clusteredInterval(clusters, figureStatistic('wa', 2), 'logit', resamplesFor(10))!;
+  const [low, high] = clusteredInterval(clusters, figureStatistic('wa', 2), 'logit')!;
   const independent = 2 * 1.96 * Math.sqrt(0.25 / 400);
   expect(high - low).toBeGreaterThan(5 * independent);
 });
@@ -84,12 +79,12 @@ test('with two speakers, Student’s t with one degree of freedom on the logit s
   const error = 0.15 / (0.65 * 0.35);
   const reach = 12.706204736432095 * error;
   const centre = Math.log(0.65 / 0.35);
-  const [low, high] = clusteredInterval(clusters, figureStatistic('wa', 2), 'logit', null)!;
+  const [low, high] = clusteredInterval(clusters, figureStatistic('wa', 2), 'logit')!;
   expect(low).toBeCloseTo(1 / (1 + Math.exp(reach - centre)), 10);
   expect(high).toBeCloseTo(1 / (1 + Math.exp(-reach - centre)), 10);
 });
 
-test('equal seeds, equal intervals; the order of lines does not matter', () => {
+test('the order of lines does not matter', () => {
   const random = new Random({ seed: 5, stream: 'lines' });
   const names = ['a', 'b', 'c'];
   const lines = Array.from({ length: 600 }, (_, i) => {
@@ -99,9 +94,6 @@ test('equal seeds, equal intervals; the order of lines does not matter', () => {
   });
   const intervals = clusteredIntervals(marginsBySpeaker(lines, names));
   expect(clusteredIntervals(marginsBySpeaker(random.shuffled(lines), names))).toEqual(intervals);
-  expect(clusteredIntervals(marginsBySpeaker(lines, names), { seed: 1 })).not.toEqual(intervals);
-  const other = clusteredIntervals(marginsBySpeaker(lines, names), { seed: 1 });
-  expect(Math.abs(width(other.ua) / width(intervals.ua) - 1)).toBeLessThan(0.1);
 });
 
 test('none with a single speaker, none for a UA without all classes', () => {
@@ -119,15 +111,15 @@ test('none with a single speaker, none for a UA without all classes', () => {
   expect(wa).not.toBeNull();
 });
 
-test('a class that few speakers have: resamples without it do not count, and there is still an interval', () => {
+test('a class that only two of ten speakers have: the interval is wider than where all have it', () => {
   const clusters = drawn(10, 3);
+  const all = width(clusteredIntervals(clusters).ua);
   for (const { margins } of clusters.slice(2)) {
     // These speakers have nothing of the last class.
     margins[7] = 0;
     margins[15] = 0;
   }
-  const { ua } = clusteredIntervals(clusters);
-  expect(ua![1] - ua![0]).toBeGreaterThan(0);
+  expect(width(clusteredIntervals(clusters).ua)).toBeGreaterThan(all);
 });
 
 test('a perfect score is not certain: wide, and wider with fewer speakers', () => {
@@ -186,10 +178,11 @@ test('figures of margins equal those of the confusion matrix', () => {
 
 test.each([
   ['SAVEE', 'normal', 0.9],
-  ['IEMOCAP', 'skewed', 0.91],
-  ['MSP-IMPROV', 'normal', 0.91],
+  ['EMO-DB', 'skewed', 0.92],
+  ['MSP-IMPROV', 'normal', 0.92],
+  ['RAVDESS', 'normal', 0.92],
 ] as const)('holds the truth often enough: speakers as in %s, %s effects', (name, effects, least) => {
-  // The reduced form of scripts/simulate-coverage.mjs; 150 trials leave the share uncertain by 1.8 points.
+  // The reduced form of scripts/simulate-coverage.mjs; 400 trials leave the share uncertain by 1.1 points.
   const population = POPULATIONS.find((one) => one.name === name)!;
   const classes = population.logits.length;
   const wrong = errorShares(classes);
@@ -199,23 +192,22 @@ test.each([
     addExpected(truthSums, drawSpeaker(population, effects, truthRandom), wrong);
   }
   const held = { ua: 0, wa: 0 };
-  const trials = 150;
+  const trials = 400;
   for (let trial = 0; trial < trials; ++trial) {
     const random = new Random({ seed: 1, stream: 'coverage', item: `${name} ${trial}` });
     const clusters = Array.from({ length: population.speakers }, () =>
       drawAnswers(drawSpeaker(population, effects, random), wrong, random),
     );
-    const resamples = resamplesFor(clusters.length, { resamples: 499, seed: trial });
     for (const figure of ['ua', 'wa'] as const) {
       const statistic = figureStatistic(figure, classes);
       const truth = statistic.value(truthSums)!;
-      const [low, high] = clusteredInterval(clusters, statistic, 'logit', resamples)!;
+      const [low, high] = clusteredInterval(clusters, statistic, 'logit')!;
       if (low <= truth && truth <= high) held[figure] += 1;
     }
   }
   for (const figure of ['ua', 'wa'] as const) {
     expect(held[figure] / trials).toBeGreaterThanOrEqual(least);
-    expect(held[figure] / trials).toBeLessThan(1);
+    expect(held[figure] / trials).toBeLessThanOrEqual(0.98);
   }
 });
 
@@ -228,9 +220,9 @@ test('the standard error is that of the speakers’ means where all have equally
   });
   const mean = rates.reduce((a, b) => a + b) / 12;
   const deviation = Math.sqrt(rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / 11);
-  const estimate = estimateOf(clusters, figureStatistic('wa', 8), 'plain')!;
+  const estimate = estimateOf(clusters, figureStatistic('wa', 8))!;
   expect(estimate.value).toBeCloseTo(mean, 12);
   expect(estimate.error).toBeCloseTo(deviation / Math.sqrt(12), 12);
-  const [low, high] = studentInterval(estimate, 12, 'plain');
+  const [low, high] = clusteredInterval(clusters, figureStatistic('wa', 8), 'plain')!;
   expect((high - low) / 2).toBeCloseTo(2.200985160082949 * estimate.error, 10);
 });
