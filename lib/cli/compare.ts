@@ -34,8 +34,12 @@ async function run(
     return;
   }
   // Two runs are the usual case: their figures stand at the top, not in a list of one.
-  const { others: tests, ...head } = comparison;
+  const {
+    others: [only, ...more],
+    ...head
+  } = comparison;
+  const { run: second, ...test } = only!;
   process.stdout.write(
-    `${JSON.stringify(tests.length === 1 ? { ...head, ...tests[0] } : comparison, null, 2)}\n`,
+    `${JSON.stringify(more.length === 0 ? { ...head, second, ...test } : comparison, null, 2)}\n`,
   );
 }

@@ -127,7 +127,9 @@ function notesOn(test: PairedTest, first: RunReport, other: RunReport): string[]
       `The folds differ (${first.protocol} and ${other.protocol}): a model that heard more or other speakers is part of the difference.`,
     );
   } else if (first.validation !== other.validation) {
-    notes.push('One run has a validation part and the other has none: they train on different speakers.');
+    notes.push(
+      `Validation differs (${first.validation} and ${other.validation}): the models train on different speakers.`,
+    );
   }
   if (first.seeds.length > 1 || other.seeds.length > 1) {
     notes.push(

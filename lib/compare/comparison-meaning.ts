@@ -22,7 +22,7 @@ export function comparisonMeaning(test: RunAgainstFirst, first: string, runs: nu
   if (informative === 0) return 'The two runs answer every utterance with the same class.';
   const speakers = count(test.speakers, 'speaker');
   const size = `${percent(Math.abs(difference))} points`;
-  const tested = `p = ${formatP(p)}${runs > 1 ? `, corrected for ${runs} comparisons` : ''}`;
+  const tested = `${pText(p)}${runs > 1 ? `, corrected for ${runs} comparisons` : ''}`;
   if (p <= ALPHA) {
     const [better, worse] = difference > 0 ? [test.run.name, first] : [first, test.run.name];
     const [low, high] = ci95 ? [Math.abs(ci95[0]), Math.abs(ci95[1])].sort((a, b) => a - b) : [];
@@ -36,7 +36,8 @@ export function comparisonMeaning(test: RunAgainstFirst, first: string, runs: nu
     );
   }
   if (smallestP * runs > ALPHA) {
-    const who = informative === test.speakers ? speakers : `${informative} of ${speakers} answered otherwise`;
+    const who =
+      informative === test.speakers ? speakers : `the ${informative} of ${speakers} whose answers differ`;
     return (
       `No difference can be shown with so few speakers: over ${who}, p cannot fall below ${formatP(Math.min(1, smallestP * runs))}, ` +
       `however large the difference. ${name} differs by ${size} here.`
@@ -49,6 +50,12 @@ export function comparisonMeaning(test: RunAgainstFirst, first: string, runs: nu
     `No difference shown: ${name} differs by ${size} over ${speakers}, which chance alone gives often enough (${tested}).` +
     open
   );
+}
+
+/** `p = 0.0312`, or `p < 0.0001`. */
+export function pText(p: number): string {
+  const text = formatP(p);
+  return text.startsWith('<') ? `p < ${text.slice(1)}` : `p = ${text}`;
 }
 
 /** `0.0312`, or `<0.0001`. */

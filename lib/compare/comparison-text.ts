@@ -3,7 +3,7 @@ import type { Figure, PairedFigure } from '../metrics/index.js';
 import { count, DASH, percent } from '../report/format.js';
 import { printable, wrap } from '../text-layout.js';
 import type { Comparison, RunAgainstFirst } from './compare-runs.js';
-import { comparisonMeaning, formatP, signed } from './comparison-meaning.js';
+import { comparisonMeaning, formatP, pText, signed } from './comparison-meaning.js';
 
 const FIGURE_NAMES: [Figure, string][] = [
   ['ua', 'UA'],
@@ -98,7 +98,7 @@ function howTested(others: readonly RunAgainstFirst[], style: Style): string[] {
     return [
       `${who}p by permutation over ${count(test.speakers, 'speaker')}, ${how} of swapping.`,
       ...wrap(
-        `${who}McNemar, a description that takes utterances as independent: ${b} right in the first run only, ${c} in the second only, p = ${formatP(p)}.`,
+        `${who}McNemar, a description that takes utterances as independent: ${b} right in the first run only, ${c} in the second only, ${pText(p)}.`,
         WIDTH,
       ),
     ].map(style.dim);

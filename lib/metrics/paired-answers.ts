@@ -12,7 +12,7 @@ export interface PairedAnswers {
   speakers: string[];
   /** Margins of the first run and then of the second, 6 C numbers for each speaker. */
   clusters: Float64Array[];
-  /** Utterances that only the first run gets right, and that only the second does. */
+  /** Utterances that only the first run gets right, and that only the second does; fractions where seeds are averaged. */
   onlyFirst: number;
   onlySecond: number;
 }
@@ -25,8 +25,8 @@ interface Answers {
 
 /**
  * Pairs lines by utterance id. An utterance that a run predicts several times (once for each seed) counts as one, its answers
- * averaged: seeds make an answer surer and no new evidence about speakers. For the counts of right answers such an utterance
- * is right where more than half of its answers are.
+ * averaged: seeds make an answer surer and no new evidence about speakers. The counts of answers that only one run gets right are then
+ * means over all pairs of a seed of the first and a seed of the second run.
  *
  * @param first, second lines of one selection each
  * @param classes names in the corpus' order
@@ -62,8 +62,9 @@ export function pairAnswers(
       addLine(margins.subarray(size), b.label, predicted, 1 / b.predicted.length);
     }
     utterances += 1;
-    if (mostlyRight(a) && !mostlyRight(b)) onlyFirst += 1;
-    if (!mostlyRight(a) && mostlyRight(b)) onlySecond += 1;
+    const [rightInFirst, rightInSecond] = [shareRight(a), shareRight(b)];
+    onlyFirst += rightInFirst * (1 - rightInSecond);
+    onlySecond += rightInSecond * (1 - rightInFirst);
   }
   if (utterances === 0) {
     throw new DataError('the two runs have no utterance in common', {
@@ -107,8 +108,8 @@ function answersById(
   return byId;
 }
 
-function mostlyRight({ label, predicted }: Answers): boolean {
-  return 2 * predicted.filter((answer) => answer === label).length > predicted.length;
+function shareRight({ label, predicted }: Answers): number {
+  return predicted.filter((answer) => answer === label).length / predicted.length;
 }
 
 function differs(id: string, what: string, first: string, second: string): DataError {

@@ -35,7 +35,10 @@ export interface PairedTest extends Record<Figure, PairedFigure> {
     /** However large the difference, p cannot be below this. */
     smallestP: number;
   };
-  /** A description: it takes utterances as independent, which those of a speaker are not. */
+  /**
+   * A description: it takes utterances as independent, which those of a speaker are not. With several seeds, the counts are means over
+   * pairs of seeds, rounded.
+   */
   mcnemar: McNemar;
   /** Recall of each class; null where the utterances lack it. */
   recalls: { name: string; first: number | null; second: number | null; difference: number | null }[];
@@ -80,7 +83,7 @@ export function pairedTest(
     unpaired: paired.unpaired,
     speakers: clusters.length,
     permutation,
-    mcnemar: mcnemar(paired.onlyFirst, paired.onlySecond),
+    mcnemar: mcnemar(Math.round(paired.onlyFirst), Math.round(paired.onlySecond)),
     recalls: classes.map((name, c) => {
       const support = sums[classes.length + c]!;
       if (support === 0) return { name, first: null, second: null, difference: null };

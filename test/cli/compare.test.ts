@@ -33,7 +33,7 @@ test('--json: the figures of two runs at the top, of several in a list', async (
     expect(two[figure].ci95[1]).toBeGreaterThan(two[figure].difference);
   }
   expect(two.mcnemar).toMatchObject({ b: expect.any(Number), c: expect.any(Number), p: expect.any(Number) });
-  expect(two).toMatchObject({ first: { path: 'a' }, run: { path: 'b' }, speakers: 10 });
+  expect(two).toMatchObject({ first: { path: 'a' }, second: { path: 'b' }, speakers: 10 });
   expect(two.others).toBeUndefined();
   const several = JSON.parse((await run(['compare', 'a', 'b', 'a', '--json'], { cwd })).stdout);
   expect(several.others).toHaveLength(2);

@@ -92,7 +92,7 @@ test('says when folds or validation differ, and when the corpus was not complete
     expect.stringMatching(/folds differ \(group-2 and loso\)/),
     expect.stringMatching(/not complete/),
   ]);
-  expect(others[1]!.notes).toEqual([expect.stringMatching(/validation part/)]);
+  expect(others[1]!.notes).toEqual([expect.stringMatching(/Validation differs \(next-fold and none\)/)]);
 });
 
 test('best on test is compared on demand, and called optimistic', async () => {

@@ -104,6 +104,11 @@ test('several seeds are averaged, and are no more evidence than one', () => {
     CLASSES,
   );
   expect(mixed.wa.first).toBeCloseTo(3.5 / 4, 12);
+  // Of 40 utterances, all right in one of two seeds of the second run, 20 are expected to be right in the first run only.
+  const all = { s: ['ab'.repeat(20), 'ab'.repeat(20)] as [string, string] };
+  const none = { s: ['ab'.repeat(20), 'ba'.repeat(20)] as [string, string] };
+  const seeds = pairedTest(run(all), [...run(all), ...run(none)], CLASSES);
+  expect(seeds.mcnemar).toMatchObject({ b: 20, c: 0 });
 });
 
 test('random ways agree with all ways', () => {
