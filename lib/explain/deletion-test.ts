@@ -4,7 +4,7 @@
  */
 
 import { MIN_SAMPLES, SAMPLE_RATE } from '../audio/types.js';
-import { clusteredInterval, resamplesFor } from '../metrics/clustered-interval.js';
+import { clusteredInterval } from '../metrics/clustered-interval.js';
 import { softmax } from '../metrics/index.js';
 import type { SpeakerStatistic } from '../metrics/speaker-statistic.js';
 import type { NativeModel } from '../native/engine.js';
@@ -126,7 +126,7 @@ function meanInterval(values: readonly number[], speakers: readonly string[]): I
     sum[1]! += 1;
     sums.set(speakers[i]!, sum);
   });
-  return clusteredInterval([...sums.values()], MEAN, 'plain', resamplesFor(sums.size));
+  return clusteredInterval([...sums.values()], MEAN, 'plain');
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
