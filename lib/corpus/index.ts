@@ -3,9 +3,9 @@
 import { z } from 'zod';
 
 import { UsageError } from '../errors.js';
-import { cremad } from './cremad.js';
+import { cremad } from './cremad/index.js';
 import { demo } from './demo/index.js';
-import { emobox } from './emobox.js';
+import { emobox } from './emobox/index.js';
 import { emodb } from './emodb.js';
 import { folder } from './folder.js';
 import { iemocap } from './iemocap/index.js';

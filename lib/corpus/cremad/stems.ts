@@ -1,7 +1,7 @@
 /** The names of CREMA-D's recordings: `actor_sentence_emotion_level`, and which combinations exist. */
 
-import { byCodeUnit } from './audio-files.js';
-import type { KnownEmotion } from './types.js';
+import { byCodeUnit } from '../audio-files.js';
+import type { KnownEmotion } from '../types.js';
 
 /** What each sentence code stands for; the same twelve sentences in every emotion. */
 export const CREMAD_SENTENCES: Readonly<Record<string, string>> = {

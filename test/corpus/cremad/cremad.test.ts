@@ -3,13 +3,13 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
-import { cremadStems } from '../../lib/corpus/cremad-stems.js';
-import { readCorpus } from '../../lib/corpus/index.js';
-import type { Corpus } from '../../lib/corpus/types.js';
-import { UsageError } from '../../lib/errors.js';
-import { type FixtureTree, type FixtureUtterance, fixtureTree } from './fixture-tree.js';
-import { droppedCounts, refusalOf, tally, wrongUtterances } from './reading.js';
-import { makeTree, removeTrees } from './temporary-tree.js';
+import { cremadStems } from '../../../lib/corpus/cremad/stems.js';
+import { readCorpus } from '../../../lib/corpus/index.js';
+import type { Corpus } from '../../../lib/corpus/types.js';
+import { UsageError } from '../../../lib/errors.js';
+import { type FixtureTree, type FixtureUtterance, fixtureTree } from '../fixture-tree.js';
+import { droppedCounts, refusalOf, tally, wrongUtterances } from '../reading.js';
+import { makeTree, removeTrees } from '../temporary-tree.js';
 
 interface Recording extends FixtureUtterance {
   /** Of those who hear the recording alone, by letter. */

@@ -10,10 +10,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { DataError, hasCode } from '../errors.js';
-import { byCodeUnit, listSome } from './audio-files.js';
-import { invalidList } from './list-file.js';
-import type { Utterance } from './types.js';
+import { DataError, hasCode } from '../../errors.js';
+import { byCodeUnit, listSome } from '../audio-files.js';
+import { invalidList } from '../list-file.js';
+import type { Utterance } from '../types.js';
 
 export interface FoldList {
   fold: number;

@@ -8,18 +8,18 @@
 
 import path from 'node:path';
 
-import { DataError, UsageError } from '../errors.js';
-import { byCodeUnit, listSome, resolveData } from './audio-files.js';
-import { DropList } from './drop-list.js';
-import { type EmoBoxFiles, findEmoBoxFiles } from './emobox-files.js';
-import { type FoldPlace, placeInFolds } from './emobox-folds.js';
-import { type Voice, voiceOfStem } from './emobox-speakers.js';
-import { classOrder, emotionOf } from './emotion-labels.js';
-import { invalidList, isFile, jsonRows, type Row, readListText } from './list-file.js';
-import { GENDERS } from './manifest.js';
-import { settlePartial } from './partial-copy.js';
-import { compileSpeakerPattern } from './speaker-pattern.js';
-import type { Corpus, CorpusOptions, CorpusReader, Utterance } from './types.js';
+import { DataError, UsageError } from '../../errors.js';
+import { byCodeUnit, listSome, resolveData } from '../audio-files.js';
+import { DropList } from '../drop-list.js';
+import { classOrder, emotionOf } from '../emotion-labels.js';
+import { invalidList, isFile, jsonRows, type Row, readListText } from '../list-file.js';
+import { GENDERS } from '../manifest.js';
+import { settlePartial } from '../partial-copy.js';
+import { compileSpeakerPattern } from '../speaker-pattern.js';
+import type { Corpus, CorpusOptions, CorpusReader, Utterance } from '../types.js';
+import { type EmoBoxFiles, findEmoBoxFiles } from './files.js';
+import { type FoldPlace, placeInFolds } from './folds.js';
+import { type Voice, voiceOfStem } from './speakers.js';
 
 const REQUIRED = ['key', 'wav', 'emo'] as const;
 /** Fields that become fields of the utterance, and those that are the same for all that can be read. */

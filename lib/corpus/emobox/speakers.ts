@@ -5,17 +5,16 @@
  * utterances; names that spell the speaker are therefore read here, and the table is asked only about other corpora.
  */
 
-import type { Utterance } from './types.js';
+import { parseId } from '../iemocap/label-files.js';
+import type { Utterance } from '../types.js';
 
 export type Voice = Pick<Utterance, 'speaker' | 'session' | 'gender'>;
 
 /** By EmoBox' name of the corpus: the voice that the stem of an audio file spells. */
 const FROM_STEM: Readonly<Record<string, (stem: string) => Voice | undefined>> = {
   iemocap(stem) {
-    const match = /^(Ses0[1-5])[FM]_.+_([FM])\d+$/.exec(stem);
-    if (match === null) return undefined;
-    const [, session, letter] = match as unknown as [string, string, string];
-    return { speaker: `${session}${letter}`, session, gender: letter === 'M' ? 'male' : 'female' };
+    const parts = parseId(stem);
+    return parts && { speaker: parts.speaker, session: parts.session, gender: parts.gender };
   },
   ravdess(stem) {
     const actor = /^\d\d(?:-\d\d){5}-(\d\d)$/.exec(stem)?.[1];

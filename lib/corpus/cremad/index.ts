@@ -8,23 +8,17 @@
 
 import { open, stat } from 'node:fs/promises';
 
-import { sniffFormat } from '../audio/sniff.js';
-import { DataError } from '../errors.js';
-import { byCodeUnit, type FoundFile, findMedia, isAudio, resolveData } from './audio-files.js';
-import {
-  CREMAD_ACTORS,
-  CREMAD_EMOTIONS,
-  CREMAD_LEVELS,
-  CREMAD_SENTENCES,
-  cremadStems,
-} from './cremad-stems.js';
-import { LFS_CURE, readGenders, readRaterVotes, readVoiceVotes } from './cremad-tables.js';
-import type { DropList } from './drop-list.js';
-import { classOrder } from './emotion-labels.js';
-import { missingIds } from './known-contents.js';
-import { settlePartial } from './partial-copy.js';
-import { describeDrops, selectFiles, type Verdict } from './select-files.js';
-import type { Corpus, CorpusOptions, CorpusReader, Utterance } from './types.js';
+import { sniffFormat } from '../../audio/sniff.js';
+import { DataError } from '../../errors.js';
+import { byCodeUnit, type FoundFile, findMedia, isAudio, resolveData } from '../audio-files.js';
+import type { DropList } from '../drop-list.js';
+import { classOrder } from '../emotion-labels.js';
+import { missingIds } from '../known-contents.js';
+import { settlePartial } from '../partial-copy.js';
+import { describeDrops, selectFiles, type Verdict } from '../select-files.js';
+import type { Corpus, CorpusOptions, CorpusReader, Utterance } from '../types.js';
+import { CREMAD_ACTORS, CREMAD_EMOTIONS, CREMAD_LEVELS, CREMAD_SENTENCES, cremadStems } from './stems.js';
+import { LFS_CURE, readGenders, readRaterVotes, readVoiceVotes } from './tables.js';
 
 /** Copies made before October 2022 hold one recording under a name that lacks its last letter. */
 const MISNAMED = new Map([['1040_ITH_SAD_X', '1040_ITH_SAD_XX']]);

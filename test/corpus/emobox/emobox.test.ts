@@ -3,12 +3,12 @@ import path from 'node:path';
 
 import { afterAll, describe, expect, test } from '@jest/globals';
 
-import { readCorpus } from '../../lib/corpus/index.js';
-import type { DataError } from '../../lib/errors.js';
-import { planFolds } from '../../lib/folds/index.js';
-import { fixtureTree } from './fixture-tree.js';
-import { refusalOf, tally } from './reading.js';
-import { makeTree, removeTrees } from './temporary-tree.js';
+import { readCorpus } from '../../../lib/corpus/index.js';
+import type { DataError } from '../../../lib/errors.js';
+import { planFolds } from '../../../lib/folds/index.js';
+import { fixtureTree } from '../fixture-tree.js';
+import { refusalOf, tally } from '../reading.js';
+import { makeTree, removeTrees } from '../temporary-tree.js';
 
 afterAll(removeTrees);
 

@@ -5,10 +5,10 @@ import path from 'node:path';
 
 import { parse } from 'csv-parse/sync';
 
-import { sniffFormat } from '../audio/sniff.js';
-import { DataError, hasCode } from '../errors.js';
-import { CREMAD_EMOTIONS } from './cremad-stems.js';
-import type { KnownEmotion } from './types.js';
+import { sniffFormat } from '../../audio/sniff.js';
+import { DataError, hasCode } from '../../errors.js';
+import type { KnownEmotion } from '../types.js';
+import { CREMAD_EMOTIONS } from './stems.js';
 
 export const LFS_CURE =
   'Fetch the files themselves: in a git clone of the corpus run `git lfs install`, then `git lfs pull`. ' +

@@ -1,8 +1,8 @@
 /** Where EmoBox' fold lists put each utterance, in the terms of this package: a split, or the fold that tests it. */
 
-import { listSome } from './audio-files.js';
-import type { FoldList } from './emobox-files.js';
-import type { Utterance } from './types.js';
+import { listSome } from '../audio-files.js';
+import type { Utterance } from '../types.js';
+import type { FoldList } from './files.js';
 
 export interface FoldPlace {
   /** Of a single fold: the split. */
