@@ -5,6 +5,15 @@ export type { AblationRow, AblationTable } from './ablate/table.js';
 export type { AblateEvent, AblateOptions, AblateResult } from './ablate/types.js';
 export type { BadAudio, SampleStore, StoreEntry } from './audio/types.js';
 export {
+  type AuditedPlan,
+  type AuditOptions,
+  type AuditPlanOptions,
+  type AuditReport,
+  audit,
+  auditPlan,
+  type NearDuplicate,
+} from './audit/index.js';
+export {
   type ComparedRun,
   type CompareOptions,
   type Comparison,
@@ -41,8 +50,17 @@ export {
   SerError,
   UsageError,
 } from './errors.js';
-export { planFolds, readPlan, verifyPlan, writePlan } from './folds/index.js';
-export type { Fold, FoldPlan } from './folds/types.js';
+export {
+  type GroupPlan,
+  loadPlan,
+  planFolds,
+  readPlan,
+  stateByGroups,
+  verifyPlan,
+  writePlan,
+} from './folds/index.js';
+export type { Leak } from './folds/leaks.js';
+export type { Fold, FoldPlan, Validation } from './folds/types.js';
 export {
   calibration,
   classScores,

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerAblate } from './ablate.js';
+import { registerAudit } from './audit.js';
 import { registerCompare } from './compare.js';
 import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerTrain,
     registerAblate,
     registerFolds,
+    registerAudit,
     registerPredict,
     registerReport,
     registerCompare,

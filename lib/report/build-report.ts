@@ -49,6 +49,7 @@ export interface BuildReportInput
     | 'protocolFolds'
     | 'validation'
     | 'classes'
+    | 'audit'
   > {
   folds: readonly FoldResult[];
   /** The corpus was not complete. */

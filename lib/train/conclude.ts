@@ -1,6 +1,7 @@
 /** What a run ends with: predictions.jsonl, page.json, report.json, report.html, report.md. */
 import { join } from 'node:path';
 import { readSamples } from '../audio/read-samples.js';
+import { auditSummary } from '../audit/summary.js';
 import { explainRun } from '../explain/explain-run.js';
 import type { NativeStore, RowSource, SerEngine } from '../native/engine.js';
 import { wavFiles } from '../report/embed-audio.js';
@@ -53,6 +54,7 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     classes: corpus.classes,
     folds: outcomes,
     partial: corpus.partial,
+    audit: auditSummary(plan, corpus, store),
     warnings: [
       ...corpus.warnings,
       ...(plan.warnings ?? []),
