@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 
 import { AUDIO_EXTENSIONS } from '../corpus/audio-files.js';
-import { findEmoBoxFiles } from '../corpus/emobox-files.js';
+import { findEmoBoxFiles } from '../corpus/emobox/files.js';
 import { readCorpus } from '../corpus/index.js';
 import { jsonRows, readListText } from '../corpus/list-file.js';
 import type { Corpus } from '../corpus/types.js';

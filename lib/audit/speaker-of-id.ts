@@ -1,6 +1,6 @@
 /** Who speaks, told from an utterance's id alone, in corpora whose file names say it: for a plan that comes without its corpus. */
 
-import { voiceOfStem } from '../corpus/emobox-speakers.js';
+import { voiceOfStem } from '../corpus/emobox/speakers.js';
 
 /** Beside those of EmoBox. */
 const PATTERNS: Record<string, RegExp> = {
