@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { corpusReaders, readCorpus } from '../corpus/index.js';
 import type { Corpus, CorpusOptions } from '../corpus/types.js';
-import { choiceMap } from './train.js';
+import { UsageError } from '../errors.js';
 
 export interface CorpusFlags {
   corpus?: string;
@@ -28,11 +28,25 @@ export function addReadingFlags(command: Command): Command {
       'what the corpus leaves to choose, e.g. classes=6; repeatable',
       (value: string, all: string[] = []) => [...all, value],
     )
-    .option('--allow-partial', 'accept a copy that lacks files of the corpus')
-    .option('--speaker-pattern <regex>', 'corpus folder: regular expression whose group names the speaker')
+    .option('--allow-partial', 'accept a copy that lacks files of the corpus; reports say so')
+    .option(
+      '--speaker-pattern <regex>',
+      'folder, emobox: regular expression on the path whose group names the speaker',
+    )
     .addOption(
-      new Option('--speakers <how>', 'corpus folder: every file is another person').choices(['per-file']),
+      new Option('--speakers <how>', 'folder, emobox: every file is another person').choices(['per-file']),
     );
+}
+
+/** `name=value` pairs of `--choice`. */
+export function choiceMap(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new UsageError(`--choice expects name=value, got "${pair}"`, { code: 'E_USAGE' });
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
 }
 
 export function corpusOptions(flags: CorpusFlags): CorpusOptions {

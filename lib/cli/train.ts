@@ -9,15 +9,12 @@ import { VALIDATIONS, type Validation } from '../folds/types.js';
 import { renderReportText } from '../report/index.js';
 import { LOSS_NAMES } from '../train/epoch-sums.js';
 import { train } from '../train/train.js';
+import { addReadingFlags, type CorpusFlags, choiceMap } from './corpus-flags.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
 import { trainProgress } from './train-progress.js';
 
-interface TrainFlags {
-  corpus?: string;
-  data?: string;
-  choice?: string[];
-  allowPartial?: boolean;
+interface TrainFlags extends CorpusFlags {
   protocol?: string;
   plan?: string;
   folds?: 'all' | number[];
@@ -75,34 +72,18 @@ function lossList(text: string): string[] {
   return names;
 }
 
-/** `name=value` pairs of `--choice`. */
-export function choiceMap(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new UsageError(`--choice expects name=value, got "${pair}"`, { code: 'E_USAGE' });
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
-}
-
 export function registerTrain(program: Command): void {
-  program
-    .command('train')
-    .description(
-      'Train and judge models over the folds of a corpus; with no options, on the built-in synthetic demo corpus.',
-    )
-    .option(
-      '--corpus <name>',
-      `one of ${corpusReaders.map((reader) => reader.name).join(', ')} (default: demo)`,
-    )
-    .option('--data <path>', 'folder or manifest of the corpus')
-    .option(
-      '--choice <name=value>',
-      'what the corpus leaves to choose, e.g. classes=6; repeatable',
-      (value: string, all: string[] = []) => [...all, value],
-    )
-    .option('--allow-partial', 'accept a copy that lacks files of the corpus; the report says so')
+  addReadingFlags(
+    program
+      .command('train')
+      .description(
+        'Train and judge models over the folds of a corpus; with no options, on the built-in synthetic demo corpus.',
+      )
+      .option(
+        '--corpus <name>',
+        `one of ${corpusReaders.map((reader) => reader.name).join(', ')} (default: demo)`,
+      ),
+  )
     .option('--protocol <name>', 'how folds are made; see below')
     .option('--plan <file>', 'fold plan, in place of --protocol and --validation (see ser-native folds)')
     .option('--folds <list>', 'all, or folds such as 1,2', foldList)
@@ -172,6 +153,8 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'corpus',
     'data',
     'allowPartial',
+    'speakerPattern',
+    'speakers',
     'protocol',
     'plan',
     'folds',

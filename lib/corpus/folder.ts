@@ -21,7 +21,7 @@ import type { Corpus, CorpusOptions, CorpusReader, Dropped } from './types.js';
 
 const SPEAKER_CURE =
   'Sort the files as class/speaker/file, or give a regular expression on the path with a group for the speaker, such as ' +
-  "--set speakerPattern='/([^/_]+)_[^/]*$'. If every file truly is another person, say so: --set speakers=per-file.";
+  "--speaker-pattern '/([^/_]+)_[^/]*$'. If every file truly is another person, say so: --speakers per-file.";
 
 type SpeakerOf = (file: FoundFile) => string | undefined;
 

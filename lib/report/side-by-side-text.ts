@@ -1,5 +1,6 @@
 /** Several runs as a table for the terminal, and as Markdown. */
 import { comparisonMeaning } from '../compare/index.js';
+import { printable } from '../text-layout.js';
 import { brackets, percent, percentSpread } from './format.js';
 import { selectionName } from './page/headline.js';
 import { plainMarkdown } from './report-markdown.js';
@@ -85,10 +86,4 @@ export function renderSideBySideMarkdown(input: SideBySide): string {
     ...meanings(input).flatMap((sentence) => ['', `- ${plainMarkdown(sentence)}`]),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** Names come from file systems: control characters in them must not reach a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -86,7 +86,7 @@ describe('without speaker folders', () => {
     expect(error).toBeInstanceOf(DataError);
     expect((error as DataError).code).toBe('E_NO_SPEAKER');
     expect((error as DataError).message).toContain('without speakers no honest fold exists');
-    expect((error as DataError).cure).toContain('speakerPattern');
+    expect((error as DataError).cure).toContain('--speaker-pattern');
     expect((error as DataError).cure).toContain('per-file');
   });
 

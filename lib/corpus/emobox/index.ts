@@ -44,7 +44,7 @@ const CODE = 'E_EMOBOX';
 
 const SPEAKER_CURE =
   'Add a "speaker" to each line, or give a regular expression on the wav path with a group for the speaker, such as ' +
-  "--set speakerPattern='/([^/_]+)_[^/]*$'. EmoBox' own data.seg.wrd.stm beside the list is read where it is there.";
+  "--speaker-pattern '/([^/_]+)_[^/]*$'. EmoBox' own data.seg.wrd.stm beside the list is read where it is there.";
 
 interface List {
   file: string;

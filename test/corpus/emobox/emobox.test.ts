@@ -244,7 +244,7 @@ describe('speakers', () => {
     const error = await refusalOf(readCorpus('emobox', { data: await makeTree(files) }));
     expect(error.code).toBe('E_NO_SPEAKER');
     expect(error.message).toContain('2 of 2 utterances (a, b)');
-    expect(error.cure).toContain('speakerPattern');
+    expect(error.cure).toContain('--speaker-pattern');
   });
 
   test("come from a pattern on the path, or from EmoBox' own table", async () => {
