@@ -51,6 +51,18 @@ export {
   UsageError,
 } from './errors.js';
 export {
+  type ComparedEvaluations,
+  type ConditionReport,
+  compareEvaluations,
+  type EvaluateEvent,
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationLine,
+  type EvaluationResult,
+  evaluateModel,
+  writeEvaluation,
+} from './evaluate/index.js';
+export {
   type GroupPlan,
   loadPlan,
   planFolds,
@@ -61,6 +73,12 @@ export {
 } from './folds/index.js';
 export type { Leak } from './folds/leaks.js';
 export type { Fold, FoldPlan, Validation } from './folds/types.js';
+export {
+  type CurvePoint,
+  type LearningCurve,
+  type LearningCurveOptions,
+  trainLearningCurve,
+} from './learning-curve/index.js';
 export {
   calibration,
   classScores,

@@ -8,6 +8,7 @@ import { registerAudit } from './audit.js';
 import { registerCompare } from './compare.js';
 import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
+import { registerEvaluate } from './evaluate.js';
 import { registerExport } from './export.js';
 import { registerFolds } from './folds.js';
 import { registerPredict } from './predict.js';
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerFolds,
     registerAudit,
     registerPredict,
+    registerEvaluate,
     registerReport,
     registerCompare,
     registerRuns,

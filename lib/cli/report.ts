@@ -21,6 +21,7 @@ import type { ReportPageInput } from '../report/types.js';
 import { writeTextAtomically } from '../train/atomic-file.js';
 import { prepare } from '../train/prepare.js';
 import { readRunFile } from '../train/run-folder.js';
+import { learningCurveReport, learningCurvesOf } from './learning-curve.js';
 import { openTerminal } from './terminal.js';
 
 const FORMATS = ['text', 'md', 'latex', 'html', 'json'] as const;
@@ -37,7 +38,7 @@ export function registerReport(program: Command): void {
   program
     .command('report')
     .description('Print the results of a run again, write its page again, or put several runs side by side.')
-    .argument('<run...>', 'run folders')
+    .argument('<run...>', 'run folders, or those of learning curves')
     .addOption(new Option('--format <name>', 'how to write it (default: text)').choices(FORMATS))
     .option('--json', 'the same as --format json')
     .option(
@@ -60,13 +61,16 @@ async function run(folders: string[], flags: ReportFlags): Promise<void> {
   if (flags.embedAudio && (format !== 'html' || folders.length > 1)) {
     throw new UsageError('--embed-audio needs --format html and one run', { code: 'E_USAGE' });
   }
+  const curves = await learningCurvesOf(folders);
   const colour = flags.out === undefined && openTerminal(process.stdout).colour;
-  const text =
-    folders.length === 1
+  const text = curves
+    ? await learningCurveReport(curves, format)
+    : folders.length === 1
       ? await one(folders[0]!, format, { colour, embedAudio: flags.embedAudio })
       : await several(folders, format);
   const file =
-    flags.out ?? (format === 'html' && folders.length === 1 ? join(folders[0]!, 'report.html') : '-');
+    flags.out ??
+    (format === 'html' && folders.length === 1 && !curves ? join(folders[0]!, 'report.html') : '-');
   if (file === '-') {
     process.stdout.write(text);
     return;

@@ -11,6 +11,7 @@ import { LOSS_NAMES } from '../train/epoch-sums.js';
 import { train } from '../train/train.js';
 import { addReadingFlags, type CorpusFlags, choiceMap } from './corpus-flags.js';
 import { interruptible } from './interrupt.js';
+import { fractionList, learningCurvesOf, runLearningCurve } from './learning-curve.js';
 import { openTerminal } from './terminal.js';
 import { trainProgress } from './train-progress.js';
 
@@ -36,6 +37,8 @@ interface TrainFlags extends CorpusFlags {
   validationSpeakers?: number;
   onBadAudio?: 'fail' | 'skip';
   final?: boolean;
+  trainFraction?: number[];
+  classWeights?: 'none' | 'balanced';
   printConfig?: boolean;
   embedAudio?: boolean;
 }
@@ -108,6 +111,17 @@ export function registerTrain(program: Command): void {
     .addOption(
       new Option('--on-bad-audio <what>', 'damaged, empty or silent files').choices(['fail', 'skip']),
     )
+    .option(
+      '--train-fraction <list>',
+      'share of the training part, drawn within speakers; several, such as 0.1,0.25,0.5,1, make a learning curve',
+      fractionList,
+    )
+    .addOption(
+      new Option('--class-weights <kind>', 'balanced: rare classes weigh as much in KL and focal').choices([
+        'none',
+        'balanced',
+      ]),
+    )
     .option('--final', 'also fit one model on all the data, which predict then prefers')
     .option('--config <file>', 'settings in JSON or YAML')
     .option(
@@ -167,11 +181,13 @@ function flagsToConfig(flags: TrainFlags): TrainConfigInput {
     'device',
     'onBadAudio',
     'final',
+    'classWeights',
   ] as const;
   for (const name of copied) if (flags[name] !== undefined) Object.assign(config, { [name]: flags[name] });
   if (flags.choice) config.choices = choiceMap(flags.choice);
   if (flags.encoder === 'mel') config.encoder = { kind: 'mel' };
   else if (flags.encoder) config.encoder = { kind: 'pretrained', source: flags.encoder };
+  if (flags.trainFraction?.length === 1) config.trainFraction = flags.trainFraction[0];
   if (flags.mix) config.mix = { kind: flags.mix };
   if (flags.losses) {
     // A loss that is named keeps the weight that the configuration gives it; the others are switched off.
@@ -199,11 +215,36 @@ async function run(flags: TrainFlags): Promise<void> {
   }
   const terminal = openTerminal(process.stderr);
   const show = flags.json ? undefined : trainProgress(terminal);
+  const command = `ser-native ${process.argv.slice(2).join(' ')}`;
   const { signal, done } = interruptible(() => {
     if (!flags.json)
       terminal.line('stopping after this step; a checkpoint will be kept (once more to stop at once)');
   });
+  const resumed = typeof flags.resume === 'string' ? flags.resume : undefined;
+  const fractions = flags.trainFraction && flags.trainFraction.length > 1 ? flags.trainFraction : undefined;
   try {
+    if (fractions || (resumed && (await learningCurvesOf([resumed])))) {
+      if (flags.resume === true) {
+        throw new UsageError('a learning curve is gone on with by name', {
+          code: 'E_USAGE',
+          cure: '--resume DIR, or the same command with its --out DIR again.',
+        });
+      }
+      await runLearningCurve(
+        {
+          preset: flags.preset,
+          config,
+          out: flags.out,
+          resume: resumed,
+          fractions,
+          embedAudio: flags.embedAudio,
+          signal,
+          command,
+        },
+        { json: flags.json ?? false, terminal, show },
+      );
+      return;
+    }
     const { out, report } = await train({
       preset: flags.preset,
       config,
@@ -211,7 +252,7 @@ async function run(flags: TrainFlags): Promise<void> {
       resume: flags.resume,
       embedAudio: flags.embedAudio,
       signal,
-      command: `ser-native ${process.argv.slice(2).join(' ')}`,
+      command,
       onEvent: (event) => {
         if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
         else show?.(event);

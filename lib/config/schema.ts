@@ -234,6 +234,12 @@ const trainConfigFields = z.strictObject({
     .describe(
       'share of the training part that is used, drawn within speakers; a smaller one is part of a larger',
     ),
+  classWeights: z
+    .enum(['none', 'balanced'])
+    .default('none')
+    .describe(
+      'balanced: KL and focal weigh a class by N / (C n) of the training part, so that rare ones count as much',
+    ),
   seed: z.int().min(0).default(1).describe('of every random choice'),
   seeds: z
     .union([z.int().min(1).max(1000), z.array(z.int().min(0)).min(1)])

@@ -20,6 +20,7 @@ import type { EpochLine, Selection } from '../report/types.js';
 import { writeAtomically } from './atomic-file.js';
 import { planBatches } from './batches.js';
 import { type FoundCheckpoint, findCheckpoint, type LoopState, writeCheckpoint } from './checkpoint.js';
+import { balancedWeights } from './class-weights.js';
 import { addStep, emptySums, trainMeans } from './epoch-sums.js';
 import { type Evaluation, epochScores, evaluate, predictionLines, type Voice } from './evaluate.js';
 import { learningRates } from './learning-rate.js';
@@ -81,6 +82,7 @@ export async function trainFold(job: FoldJob): Promise<FoldOutcome> {
     seed,
     precision: config.precision,
     accumulate: config.batch.accumulate,
+    classWeights: classWeights(job),
   });
   try {
     return await new FoldLoop(job, trainer, judged).run();
@@ -89,6 +91,15 @@ export async function trainFold(job: FoldJob): Promise<FoldOutcome> {
     await judged.release();
     await model.release();
   }
+}
+
+/** Weights of the classes in KL and focal; undefined where all count the same. */
+function classWeights({ config, fold, rows, classes }: FoldJob): number[] | undefined {
+  if (config.classWeights === 'none') return undefined;
+  return balancedWeights(
+    fold.train.map((id) => rows.get(id)!.label),
+    classes.length,
+  );
 }
 
 class FoldLoop {
