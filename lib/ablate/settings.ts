@@ -5,6 +5,7 @@ import { presetConfig } from '../config/presets.js';
 import { checkConfig, mergeConfig, resolveConfig } from '../config/resolve.js';
 import type { TrainConfig, TrainConfigInput } from '../config/schema.js';
 import { seedsOf, withFirstSeed } from '../config/seeds.js';
+import { madeChoices } from '../corpus/index.js';
 import { UsageError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { type SettledConfig, settlePrecision } from '../train/precision.js';
@@ -103,12 +104,14 @@ export function refuseMisfits(found: readonly { cell: Cell; reasons: readonly st
 /** Settings of a new folder. */
 export function newSettings(base: SettledConfig, preset: string, prepared: Prepared): AblationFile {
   const { corpus, plan, running } = prepared;
+  const choices = madeChoices(corpus);
   return {
     schema: 'ser-native/ablation@1',
     version: packageVersion(),
     created: new Date().toISOString(),
     preset,
     corpus: corpus.name,
+    ...(choices ? { choices } : {}),
     synthetic: corpus.synthetic,
     protocol: plan.protocol,
     protocolFolds: plan.folds.length,

@@ -1,5 +1,5 @@
 /** The table of an ablation for a README or a paper's repository. */
-import { percentSpread } from '../report/format.js';
+import { corpusName, percentSpread } from '../report/format.js';
 import type { AblationRow, AblationTable } from './table.js';
 import {
   bestText,
@@ -30,7 +30,7 @@ export function renderAblationMarkdown(table: AblationTable): string {
   ];
   const line = (values: readonly string[]) => `| ${values.join(' | ')} |`;
   const lines = [
-    `# Ablation on ${table.corpus}, ${table.protocol}`,
+    `# Ablation on ${corpusName(table)}, ${table.protocol}`,
     '',
     `${foldsText(table)}, ${seedsText(table)}, ${progressText(table)}; preset \`${table.preset}\`.`,
     '',

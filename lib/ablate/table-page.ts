@@ -1,5 +1,5 @@
 /** The table of an ablation as a page of its own: one file that needs neither network nor script. */
-import { percent, percentSpread } from '../report/format.js';
+import { corpusName, percent, percentSpread } from '../report/format.js';
 import { html, type Markup, raw } from '../report/page/html.js';
 import { STYLE } from '../report/page/style.js';
 import { chart, scale, ticks } from '../report/page/svg.js';
@@ -28,7 +28,7 @@ const OWN_STYLE = `
 `;
 
 export function renderAblationPage(table: AblationTable, command?: string): string {
-  const title = `Ablation on ${table.corpus}, ${table.protocol}${table.synthetic ? ' (synthetic speech)' : ''}: ser-native`;
+  const title = `Ablation on ${corpusName(table)}, ${table.protocol}${table.synthetic ? ' (synthetic speech)' : ''}: ser-native`;
   const [first, ...rest] = notes(table);
   return html`<!doctype html>
 <html lang="en">
@@ -45,7 +45,7 @@ export function renderAblationPage(table: AblationTable, command?: string): stri
 <body>
 <header>
   <p class="kicker">Speech emotion recognition · ser-native ${table.version}</p>
-  <h1>Ablation <span>${table.corpus}, ${table.protocol}</span></h1>
+  <h1>Ablation <span>${corpusName(table)}, ${table.protocol}</span></h1>
   <p class="facts">${[foldsText(table), seedsText(table), progressText(table), `preset ${table.preset}`].map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}</p>
   ${first && (table.synthetic ? html`<p class="synthetic">${first}</p>` : html`<p class="note">${first}</p>`)}
 </header>

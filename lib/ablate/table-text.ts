@@ -1,4 +1,5 @@
 /** The table of an ablation for a terminal. */
+import { corpusName } from '../report/format.js';
 import { type Column, fittedTable, printable, wrap } from '../text-layout.js';
 import type { AblationRow, AblationTable } from './table.js';
 import {
@@ -49,7 +50,7 @@ export function renderAblationText(table: AblationTable, options: { colour?: boo
     Number.POSITIVE_INFINITY,
   );
   const lines = [
-    bold(`Ablation on ${printable(table.corpus)}, ${printable(table.protocol)}`) +
+    bold(`Ablation on ${printable(corpusName(table))}, ${printable(table.protocol)}`) +
       dim(`   ${foldsText(table)}, ${seedsText(table)}, ${progressText(table)}`),
     '',
     dim(head!),

@@ -23,6 +23,8 @@ export interface AblationTable {
   schema: 'ser-native/ablation-table@1';
   version: string;
   corpus: string;
+  /** As in `RunReport`. */
+  choices?: Record<string, string>;
   synthetic: boolean;
   /** The corpus was not complete: no figure here compares with a published one. */
   partial?: boolean;
@@ -70,6 +72,7 @@ export function ablationTable(settings: AblationFile, finished: readonly CellFil
     schema: 'ser-native/ablation-table@1',
     version: settings.version,
     corpus: settings.corpus,
+    ...(settings.choices ? { choices: settings.choices } : {}),
     synthetic: settings.synthetic,
     ...(settings.partial ? { partial: true } : {}),
     protocol: settings.protocol,
@@ -87,7 +90,7 @@ export function ablationTable(settings: AblationFile, finished: readonly CellFil
         VARIANTS.map(({ name }) => cellName({ variant: name, fold, seed })).filter((name) => !done.has(name)),
       ),
     ),
-    target: publishedTarget(settings.corpus, settings.classes.length) ?? null,
+    target: publishedTarget(settings) ?? null,
   };
 }
 

@@ -50,6 +50,8 @@ export interface AblationFile {
   created: string;
   preset: string;
   corpus: string;
+  /** As in `RunReport`. */
+  choices?: Record<string, string>;
   synthetic: boolean;
   protocol: string;
   /** Folds that the protocol has. */

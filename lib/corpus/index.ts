@@ -86,3 +86,12 @@ function settleChoices(reader: CorpusReader, asked: Record<string, string>): Rec
   }
   return Object.fromEntries(known.map(({ name, values }) => [name, asked[name] ?? values[0]!]));
 }
+
+/** The choices of a corpus that are not the reader's defaults; undefined where all are. */
+export function madeChoices({ name, choices = {} }: Corpus): Record<string, string> | undefined {
+  const known = corpusReaders.find((reader) => reader.name === name)?.choices ?? [];
+  const made = Object.entries(choices).filter(
+    ([choice, value]) => known.find((one) => one.name === choice)?.values[0] !== value,
+  );
+  return made.length > 0 ? Object.fromEntries(made) : undefined;
+}

@@ -44,6 +44,7 @@ export interface BuildReportInput
     | 'created'
     | 'version'
     | 'corpus'
+    | 'choices'
     | 'synthetic'
     | 'protocol'
     | 'protocolFolds'
@@ -68,7 +69,7 @@ export interface BuildReportInput
  *   utterance twice, selections over different utterances
  */
 export function buildReport(input: BuildReportInput): RunReport {
-  const { classes, warnings = [], partial, folds: results, ...facts } = input;
+  const { classes, choices, warnings = [], partial, folds: results, ...facts } = input;
   if (results.length === 0) {
     throw refuse('no fold has finished, so there is nothing to report', 'Let at least one fold finish.');
   }
@@ -89,6 +90,7 @@ export function buildReport(input: BuildReportInput): RunReport {
   return {
     schema: 'ser-native/report@1',
     ...facts,
+    ...(choices ? { choices } : {}),
     classes: [...classes],
     seeds,
     folds,

@@ -1,5 +1,5 @@
 /** Figures as people read them: percent with one decimal, a dash where there is none. */
-import type { Interval, Spread } from './types.js';
+import type { Interval, RunReport, Spread } from './types.js';
 
 /** Stands where a figure is not defined. */
 export const DASH = '\u2013';
@@ -32,4 +32,15 @@ export function percentInterval(value: number | null, interval: Interval | null 
 /** `1 fold`, `6 folds`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** ` (classes=6, part=improvised)`: what stands behind a corpus' name where not its defaults were chosen. */
+export function choicesOf({ choices = {} }: Pick<RunReport, 'choices'>): string {
+  const made = Object.entries(choices).map(([name, value]) => `${name}=${value}`);
+  return made.length === 0 ? '' : ` (${made.join(', ')})`;
+}
+
+/** The corpus as it is named on the command line, with its choices. */
+export function corpusName(report: Pick<RunReport, 'corpus' | 'choices'>): string {
+  return `${report.corpus}${choicesOf(report)}`;
 }

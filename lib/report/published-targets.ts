@@ -1,5 +1,7 @@
 /** Results that the method's paper reports, printed beside a user's own run as what to aim at, never as a result of it. */
 
+import type { RunReport } from './types.js';
+
 export interface PublishedTarget {
   /** Corpus as readers name it, and as a reader of the report would. */
   corpus: string;
@@ -49,7 +51,18 @@ const TARGETS: readonly PublishedTarget[] = [
   },
 ];
 
-/** The paper's figures for a corpus, or undefined where it has none for as many classes. */
-export function publishedTarget(corpus: string, classes: number): PublishedTarget | undefined {
-  return TARGETS.find((target) => target.corpus === corpus && target.classes === classes);
+/**
+ * The paper's figures for what a report is about. Undefined where it has none: another corpus or number of classes, a choice that
+ * the paper did not make, or a corpus that is not complete.
+ */
+export function publishedTarget(
+  report: Pick<RunReport, 'corpus' | 'classes' | 'choices' | 'partial'>,
+): PublishedTarget | undefined {
+  if (report.partial || report.choices !== undefined) return undefined;
+  return TARGETS.find(({ corpus, classes }) => corpus === report.corpus && classes === report.classes.length);
+}
+
+/** The name of a corpus as readers know it: `IEMOCAP` for `iemocap`. */
+export function knownTitle(corpus: string): string {
+  return TARGETS.find((target) => target.corpus === corpus)?.title ?? corpus;
 }

@@ -1,6 +1,6 @@
 /** Table rows for a paper: booktabs, in percent, with intervals. */
 import { type Comparison, comparisonMeaning } from '../compare/index.js';
-import { brackets, DASH, percent, percentSpread } from './format.js';
+import { brackets, corpusName, DASH, percent, percentSpread } from './format.js';
 import { selectionName } from './page/headline.js';
 import { publishedTarget, TARGET_SOURCE } from './published-targets.js';
 import { type NamedReport, remarks } from './side-by-side.js';
@@ -14,7 +14,7 @@ export function renderReportLatex(
   runs: readonly NamedReport[],
   comparison: Comparison | null = null,
 ): string {
-  const corpora = new Set(runs.map(({ report }) => report.corpus)).size > 1;
+  const corpora = new Set(runs.map(({ report }) => corpusName(report))).size > 1;
   const head = ['Run', ...(corpora ? ['Corpus'] : []), 'Epoch'];
   const first = head.length + 1;
   const lines = [
@@ -45,7 +45,7 @@ function row({ name, report }: NamedReport, selection: Selection, corpora: boole
   const title = selection === 'selected' ? `${name}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}` : '';
   return `${[
     escapeLatex(title),
-    ...(corpora ? [escapeLatex(selection === 'selected' ? report.corpus : '')] : []),
+    ...(corpora ? [escapeLatex(selection === 'selected' ? corpusName(report) : '')] : []),
     chosen,
     figure(percentSpread(mean.ua)),
     figure(percentSpread(mean.wa)),
@@ -63,7 +63,7 @@ function withInterval(value: number | null, interval: Interval | null | undefine
 function targets(runs: readonly NamedReport[]): string[] {
   const found = new Map(
     runs.flatMap(({ report }) => {
-      const target = publishedTarget(report.corpus, report.classes.length);
+      const target = publishedTarget(report);
       return target ? [[target.title, target] as const] : [];
     }),
   );

@@ -1,12 +1,12 @@
 /** The report as Markdown, to paste into a pull request or a paper's notes. */
-import { count, percent, percentInterval, percentSpread } from './format.js';
+import { corpusName, count, percent, percentInterval, percentSpread } from './format.js';
 import { meanOver, selectionName } from './page/headline.js';
 import { publishedTarget, TARGET_SOURCE } from './published-targets.js';
 import type { RunReport, Selection } from './types.js';
 
 /** Two tables in percent: over folds and pooled, then every fold. Ends with a line break. */
 export function renderReportMarkdown(report: RunReport): string {
-  const target = publishedTarget(report.corpus, report.classes.length);
+  const target = publishedTarget(report);
   const summary = (selection: Selection, name: string) => {
     const mean = report.mean[selection];
     const pooled = report.pooled[selection];
@@ -21,7 +21,7 @@ export function renderReportMarkdown(report: RunReport): string {
     ]);
   };
   const lines = [
-    `## ${plainMarkdown(report.corpus)}, ${plainMarkdown(report.protocol)}`,
+    `## ${plainMarkdown(corpusName(report))}, ${plainMarkdown(report.protocol)}`,
     '',
     ...(report.synthetic
       ? ['**Synthetic speech**, computed by the tool: no statement about real speech.', '']

@@ -1,6 +1,6 @@
 /** The report as a few lines for a terminal of 80 columns. */
 import { printable, wrap } from '../text-layout.js';
-import { count, DASH, percent, percentRange, percentSpread } from './format.js';
+import { corpusName, count, DASH, percent, percentRange, percentSpread } from './format.js';
 import { meanOver, selectionName } from './page/headline.js';
 import { publishedTarget } from './published-targets.js';
 import type { Interval, RunReport, Selection } from './types.js';
@@ -35,7 +35,7 @@ export function renderReportText(report: RunReport, options: { colour?: boolean 
     done === report.protocolFolds ? count(done, 'fold') : `${done} of ${report.protocolFolds} folds`;
   const seeds = report.seeds.length === 1 ? `seed ${report.seeds[0]}` : `seeds ${report.seeds.join(', ')}`;
   const lines = [
-    style.bold(`${printable(report.corpus)}, ${printable(report.protocol)}`) +
+    style.bold(`${printable(corpusName(report))}, ${printable(report.protocol)}`) +
       style.dim(
         `   ${report.classes.length} emotions, ${folds}, ${seeds}, ${report.pooled.selected.n} held out`,
       ),
@@ -58,7 +58,7 @@ export function renderReportText(report: RunReport, options: { colour?: boolean 
 }
 
 function summary(report: RunReport, style: Style): string[] {
-  const target = publishedTarget(report.corpus, report.classes.length);
+  const target = publishedTarget(report);
   const width = 32;
   const cells = (values: string[]) => values.map((value, i) => value.padStart(i < 2 ? 13 : 11)).join('');
   const row = (selection: Selection, name: string) =>

@@ -1,7 +1,7 @@
 /** Several runs as a table for the terminal, and as Markdown. */
 import { comparisonMeaning } from '../compare/index.js';
 import { printable } from '../text-layout.js';
-import { brackets, percent, percentSpread } from './format.js';
+import { brackets, corpusName, percent, percentSpread } from './format.js';
 import { selectionName } from './page/headline.js';
 import { plainMarkdown } from './report-markdown.js';
 import { remarks, type SideBySide } from './side-by-side.js';
@@ -38,7 +38,7 @@ export function renderSideBySideText(input: SideBySide): string {
   const { runs } = input;
   const rows = [['', ...HEAD]];
   for (const { report, name } of runs) {
-    const marks = [`${report.corpus}, ${report.protocol}`, ...remarks(report)];
+    const marks = [`${corpusName(report)}, ${report.protocol}`, ...remarks(report)];
     rows.push([`${name}  (${marks.join('; ')})`]);
     for (const selection of SELECTIONS) {
       const title =
@@ -70,7 +70,7 @@ export function renderSideBySideMarkdown(input: SideBySide): string {
       SELECTIONS.map((selection) => {
         const honest = selection === 'selected';
         const about = [
-          `${report.corpus}, ${report.protocol}`,
+          `${corpusName(report)}, ${report.protocol}`,
           ...remarks(report).map((mark) => `**${mark}**`),
         ];
         return row([

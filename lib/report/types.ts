@@ -93,6 +93,8 @@ export interface RunReport {
   created: string;
   version: string;
   corpus: string;
+  /** What was chosen where the corpus leaves a choice; absent where its defaults were. */
+  choices?: Record<string, string>;
   /** True where the speech is computed, not recorded. */
   synthetic: boolean;
   protocol: string;

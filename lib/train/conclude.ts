@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { readSamples } from '../audio/read-samples.js';
 import { auditSummary } from '../audit/summary.js';
+import { madeChoices } from '../corpus/index.js';
 import { explainRun } from '../explain/explain-run.js';
 import type { NativeStore, RowSource, SerEngine } from '../native/engine.js';
 import { wavFiles } from '../report/embed-audio.js';
@@ -47,6 +48,7 @@ export async function concludeRun(end: RunEnd): Promise<RunReport> {
     created: run.file.created,
     version: packageVersion(),
     corpus: corpus.name,
+    choices: madeChoices(corpus),
     synthetic: corpus.synthetic,
     protocol: plan.protocol,
     protocolFolds: plan.folds.length,

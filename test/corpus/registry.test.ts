@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { emotionOf } from '../../lib/corpus/emotion-labels.js';
-import { corpusReaders, readCorpus } from '../../lib/corpus/index.js';
+import { corpusReaders, madeChoices, readCorpus } from '../../lib/corpus/index.js';
 import { nearestName } from '../../lib/corpus/nearest-name.js';
+import type { Corpus } from '../../lib/corpus/types.js';
 import { UsageError } from '../../lib/errors.js';
 import { protocolSummaries } from '../../lib/folds/index.js';
 
@@ -53,4 +54,12 @@ test('the nearest name is offered only where it is likely', () => {
   expect(nearestName('RAVDESS-6-fold', ['ravdess-6fold', 'loso'])).toBe('ravdess-6fold');
   expect(nearestName('mani', ['manifest', 'folder'])).toBe('manifest');
   expect(nearestName('podcast', ['ravdess', 'demo'])).toBeUndefined();
+});
+
+test('only choices that differ from the defaults are worth a word', () => {
+  const made = (choices: Record<string, string>) =>
+    madeChoices({ name: 'iemocap', choices } as unknown as Corpus);
+  expect(made({ classes: '4', part: 'all' })).toBeUndefined();
+  expect(made({ classes: '6', part: 'all' })).toEqual({ classes: '6' });
+  expect(madeChoices({ name: 'demo' } as unknown as Corpus)).toBeUndefined();
 });

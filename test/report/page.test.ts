@@ -112,6 +112,23 @@ test('the paper’s figures are a target, shown where the classes match', () => 
   expect(visible(renderReportPage(pageInput({ corpus: 'ravdess' })))).not.toContain('92.3');
 });
 
+test('there is no target for other choices than the paper’s, which are named with the corpus, nor for a partial copy', () => {
+  const of = (over: Parameters<typeof pageInput>[0]) => {
+    const input = pageInput({ corpus: 'iemocap', classes: ['a', 'b', 'c', 'd'], ...over });
+    return [
+      visible(renderReportPage(input)),
+      renderReportText(input.report),
+      renderReportMarkdown(input.report),
+    ];
+  };
+  for (const text of of({})) expect(text).toContain('79.1');
+  for (const text of of({ choices: { part: 'improvised' } })) {
+    expect(text).not.toContain('79.1');
+    expect(text).toMatch(/iemocap \(part=improvised\), /i);
+  }
+  for (const text of of({ partial: true })) expect(text).not.toContain('79.1');
+});
+
 test('without validation it does not speak of one', () => {
   const input = pageInput({ validation: 'none' });
   for (const line of input.epochs) delete line.validation;

@@ -37,7 +37,7 @@ export function meanOver(report: RunReport): string {
 }
 
 export function headline(report: RunReport): Markup {
-  const target = publishedTarget(report.corpus, report.classes.length);
+  const target = publishedTarget(report);
   return html`
 <section class="headline" aria-label="Result">
   ${cards(report)}
@@ -98,7 +98,7 @@ function row(report: RunReport, selection: Selection): Markup {
 
 /** UA of every fold as a dot, the mean as a bar, with chance and the paper's figure for orientation. */
 function foldStrip(report: RunReport): Markup {
-  const target = publishedTarget(report.corpus, report.classes.length);
+  const target = publishedTarget(report);
   const width = 600;
   const left = 146;
   const x = scale(0, 1, left, width - 24);

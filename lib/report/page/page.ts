@@ -1,6 +1,6 @@
 /** `report.html`: one file that needs nothing else, neither network nor script. */
-import { count } from '../format.js';
-import { publishedTarget } from '../published-targets.js';
+import { choicesOf, count } from '../format.js';
+import { knownTitle } from '../published-targets.js';
 import type { ReportPageInput, RunReport } from '../types.js';
 import { auditSection } from './audit.js';
 import { calibrationSection } from './calibration.js';
@@ -52,7 +52,7 @@ function pageTitle(report: RunReport): string {
 }
 
 export function corpusTitle(report: RunReport): string {
-  return publishedTarget(report.corpus, report.classes.length)?.title ?? report.corpus;
+  return `${knownTitle(report.corpus)}${choicesOf(report)}`;
 }
 
 function facts(report: RunReport): Markup {

@@ -62,11 +62,11 @@ function intervals(runs: readonly NamedReport[]): Markup {
     const y = 8 + i * 30 + 15;
     const { ua, ci95 } = report.pooled.selected;
     const interval = ci95?.ua;
-    const target = publishedTarget(report.corpus, report.classes.length)?.ua;
+    const target = publishedTarget(report)?.ua;
     const chance = 1 / report.classes.length;
     return html`<g><title>${name}: ${percent(ua)} ${brackets(interval)}</title><text class="label" x="${left - 14}" y="${y + 4}" text-anchor="end">${shorten(name, 27)}</text>${interval && html`<line class="band selected" x1="${x(interval[0])}" x2="${x(interval[1])}" y1="${y}" y2="${y}"/>`}${ua !== null && html`<circle class="fold selected" cx="${x(ua)}" cy="${y}" r="5.5"/>`}<line class="mark" x1="${x(chance)}" x2="${x(chance)}" y1="${y - 10}" y2="${y + 10}"/>${typeof target === 'number' && html`<path class="precision" d="M${x(target)},${round(y - 6)}l5,6l-5,6l-5,-6Z"/>`}</g>`;
   });
-  const withTarget = runs.some(({ report }) => publishedTarget(report.corpus, report.classes.length));
+  const withTarget = runs.some(({ report }) => publishedTarget(report));
   return html`
 <section id="intervals">
   <h2>UA, pooled</h2>
