@@ -4,13 +4,14 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 
 import { z } from 'zod';
 
+import { byCodeUnit, listSome } from '../corpus/audio-files.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, hasCode } from '../errors.js';
 import { type CheckOptions, checkFolds } from './check.js';
 import { foldsOfGroupPlan, GROUP_PLAN_SCHEMA, type GroupPlan, groupPlanSchema } from './group-plan.js';
 import { planHash } from './hash.js';
 import { planOf } from './plan-of.js';
-import { type FoldPlan, VALIDATIONS } from './types.js';
+import { type FoldPlan, PARTS, VALIDATIONS } from './types.js';
 
 const ids = z.array(z.string().min(1));
 const planSchema = z.object({
@@ -112,19 +113,38 @@ export async function readPlan(path: string): Promise<FoldPlan> {
   });
 }
 
+export interface LoadPlanOptions extends CheckOptions {
+  /** Ids of utterances that the corpus has but that cannot be used, because their audio is damaged or silent. */
+  leftOut?: ReadonlySet<string>;
+}
+
 /**
  * Reads a plan of either kind and puts it on a corpus.
  *
+ * @param corpus all of it, with the utterances of `leftOut`; those are taken out of the plan after it was verified
  * @returns the plan with its utterance ids and, as `warnings`, what `verifyPlan` says of it
  * @throws DataError where the file is no plan, or does not hold for this corpus
  */
-export async function loadPlan(path: string, corpus: Corpus, options: CheckOptions = {}): Promise<FoldPlan> {
+export async function loadPlan(
+  path: string,
+  corpus: Corpus,
+  options: LoadPlanOptions = {},
+): Promise<FoldPlan> {
   const plan = await readPlanFile(path);
-  if (plan.schema === 'ser-native/folds@1') {
-    const { warnings: _, ...rest } = plan;
-    const warnings = verifyPlan(plan, corpus, options);
-    return warnings.length > 0 ? { ...rest, warnings } : rest;
-  }
+  const verified =
+    plan.schema === 'ser-native/folds@1' ? listed(plan, corpus, options) : stated(plan, corpus, options);
+  return takeOut(verified, corpus, options);
+}
+
+/** A plan that lists its ids, verified. */
+function listed(plan: FoldPlan, corpus: Corpus, options: CheckOptions): FoldPlan {
+  const { warnings: _, ...rest } = plan;
+  const warnings = verifyPlan(plan, corpus, options);
+  return warnings.length > 0 ? { ...rest, warnings } : rest;
+}
+
+/** A plan stated by speakers or sessions, with the ids that a corpus gives it. */
+function stated(plan: GroupPlan, corpus: Corpus, options: CheckOptions): FoldPlan {
   checkCorpus(plan, corpus);
   const folds = foldsOfGroupPlan(plan, corpus);
   const warnings = checkFolds(folds, corpus, options);
@@ -137,6 +157,28 @@ export async function loadPlan(path: string, corpus: Corpus, options: CheckOptio
     );
   }
   return made;
+}
+
+/** The plan without utterances that cannot be used: another plan, with a hash of its own. */
+function takeOut(plan: FoldPlan, corpus: Corpus, options: LoadPlanOptions): FoldPlan {
+  const { leftOut = new Set<string>() } = options;
+  const gone = new Set(
+    plan.folds.flatMap((fold) => PARTS.flatMap((part) => fold[part])).filter((id) => leftOut.has(id)),
+  );
+  if (gone.size === 0) return plan;
+  const rest = { ...corpus, utterances: corpus.utterances.filter(({ id }) => !leftOut.has(id)) };
+  const without = (ids: readonly string[]): string[] => ids.filter((id) => !gone.has(id));
+  const folds = plan.folds.map((fold) => ({
+    fold: fold.fold,
+    train: without(fold.train),
+    validation: without(fold.validation),
+    test: without(fold.test),
+  }));
+  const warnings = [
+    ...checkFolds(folds, rest, options),
+    `${gone.size} of the plan's utterances cannot be used and are in none of its folds here (${listSome([...gone].sort(byCodeUnit))}).`,
+  ];
+  return planOf({ corpus: rest, protocol: plan.protocol, validation: plan.validation, folds, warnings });
 }
 
 function checkHash(plan: FoldPlan): void {

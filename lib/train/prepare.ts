@@ -78,7 +78,10 @@ export async function prepare(
   const plan =
     config.plan === undefined
       ? planFolds({ corpus, protocol, validation, validationSpeakers, samplesSha256 })
-      : await loadPlan(config.plan, corpus, { samplesSha256 });
+      : await loadPlan(config.plan, whole, {
+          samplesSha256,
+          leftOut: new Set(store.bad.map(({ id }) => id)),
+        });
   for (const message of plan.warnings ?? []) emit({ type: 'warning', message });
   const running = chosenFolds(config.folds, plan);
   emit({ type: 'plan', protocol: plan.protocol, hash: plan.hash, folds: plan.folds.length, running });

@@ -8,6 +8,7 @@ import { demoCorpus } from '../../lib/corpus/demo/index.js';
 import { DataError } from '../../lib/errors.js';
 import {
   type FoldPlan,
+  loadPlan,
   planFolds,
   planHash,
   readPlan,
@@ -79,5 +80,37 @@ describe('a stored plan is refused', () => {
     const empty = rehashed({ ...plan, folds: [{ ...first!, test: [] }, ...rest] });
     expect(() => verifyPlan(empty, corpus)).toThrow(/the test part is empty/);
     expect(() => verifyPlan({ ...plan, protocol: 'loso' }, corpus)).toThrow(DataError);
+  });
+});
+
+describe('a plan that names utterances whose audio cannot be used', () => {
+  const file = () => path.join(folder, 'left-out.json');
+  const gone = ['f1-anger-01', 'm3-neutral-02'];
+
+  test('is used without them, under a hash of its own, and says so', async () => {
+    const plan = planFolds({ corpus, validation: 'none' });
+    await writePlan(file(), plan);
+    const loaded = await loadPlan(file(), corpus, { leftOut: new Set([...gone, 'not-in-the-plan']) });
+    const rest = { ...corpus, utterances: corpus.utterances.filter(({ id }) => !gone.includes(id)) };
+    expect(loaded.folds).toEqual(planFolds({ corpus: rest, validation: 'none' }).folds);
+    expect(loaded.hash).toBe(planHash(loaded));
+    expect(loaded.hash).not.toBe(plan.hash);
+    expect(loaded.warnings).toEqual([
+      expect.stringMatching(/^2 of the plan's utterances cannot be used .*\(f1-anger-01, m3-neutral-02\)\.$/),
+    ]);
+  });
+
+  test('is the same plan where none of them is in it', async () => {
+    const plan = planFolds({ corpus });
+    await writePlan(file(), plan);
+    expect(await loadPlan(file(), corpus, { leftOut: new Set(['elsewhere']) })).toEqual(plan);
+  });
+
+  test('is refused where a part loses a class that training needs', async () => {
+    await writePlan(file(), planFolds({ corpus }));
+    const anger = corpus.utterances.filter(({ emotion }) => emotion === 'anger').map(({ id }) => id);
+    await expect(loadPlan(file(), corpus, { leftOut: new Set(anger) })).rejects.toMatchObject({
+      code: 'E_CLASS_MISSING',
+    });
   });
 });
