@@ -12,7 +12,7 @@ const CLI = join(ROOT, 'dist/cli/main.js');
 const FLAG = /(?<![\w-])--[a-z][a-z0-9-]*/g;
 /** Programs whose flags are their own: a line or code span that starts with one is not looked at. */
 const FOREIGN =
-  /^(?:\$ )?(?:sudo )?(?:apt-get|brew|cmake|ctest|curl|dnf|docker|ffmpeg|git|node|npm|pip3?|python3?|sha256sum|xcode-select)\b/;
+  /^(?:\$ )?(?:sudo )?(?:apt-get|brew|cmake|ctest|curl|dnf|docker|ffmpeg|git|node|npm|pip3?|python3?|sha256sum|tensorboard|xcode-select)\b/;
 
 if (!existsSync(CLI)) {
   console.error('check-docs: dist/cli/main.js is missing; run `npm run build` first.');

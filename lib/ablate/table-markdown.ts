@@ -8,6 +8,7 @@ import {
   figureText,
   foldsText,
   groupedRows,
+  marks,
   missingText,
   notes,
   progressText,
@@ -42,7 +43,7 @@ export function renderAblationMarkdown(table: AblationTable): string {
     for (const row of rows) lines.push(line(values(row, table)));
   }
   lines.push('', '\\* best epoch on the test fold: optimistic.');
-  for (const note of notes(table)) lines.push('', note);
+  for (const note of [...marks(table), ...notes(table)]) lines.push('', note);
   if (table.missing.length > 0) lines.push('', `Missing: ${missingText(table)}.`);
   return `${lines.join('\n')}\n`;
 }

@@ -12,6 +12,7 @@ import {
   figureText,
   foldsText,
   groupedRows,
+  marks,
   missingText,
   notes,
   progressText,
@@ -21,15 +22,29 @@ import {
 
 /** Rows of the table's groups are set apart by their titles. */
 const OWN_STYLE = `
+body{max-width:1080px}
+.ablation{font-size:.84rem}.ablation th,.ablation td{padding:.34rem .4rem}.forest .chart{max-width:760px}
 .ablation th.group{text-align:left;color:var(--soft);font-weight:500;font-size:.82rem;padding-top:.9rem}
-.ablation .member th[scope=row]{padding-left:1.4rem}.ablation tr.whole th,.ablation tr.whole td{font-weight:650}
-.ablation small{display:block}.ablation tbody tr:nth-child(even){background:none}.ablation tbody tr.whole{background:var(--raised)}
+.ablation .member th[scope=row]{padding-left:1.2rem}.ablation tr.whole th,.ablation tr.whole td{font-weight:650}
+.figures.ablation tbody tr:nth-child(even):not(.target){background:none}.figures.ablation tbody tr.whole:nth-child(n):not(.target){background:var(--raised)}
 .reach{stroke-width:2}.reach.selected{stroke:var(--blue)}
 `;
 
+/** Beside the name of the row; `gap` sets groups of columns apart. */
+const HEAD: readonly { title: string; gap?: boolean }[] = [
+  { title: 'cells' },
+  { title: 'UA' },
+  { title: 'WA' },
+  { title: 'UA, mean ± sd' },
+  { title: 'UA less full', gap: true },
+  { title: 'p' },
+  { title: 'p Holm' },
+  { title: 'UA*', gap: true },
+  { title: 'WA*' },
+];
+
 export function renderAblationPage(table: AblationTable, command?: string): string {
   const title = `Ablation on ${corpusName(table)}, ${table.protocol}${table.synthetic ? ' (synthetic speech)' : ''}: ser-native`;
-  const [first, ...rest] = notes(table);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -47,17 +62,20 @@ export function renderAblationPage(table: AblationTable, command?: string): stri
   <p class="kicker">Speech emotion recognition · ser-native ${table.version}</p>
   <h1>Ablation <span>${corpusName(table)}, ${table.protocol}</span></h1>
   <p class="facts">${[foldsText(table), seedsText(table), progressText(table), `preset ${table.preset}`].map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}</p>
-  ${first && (table.synthetic ? html`<p class="synthetic">${first}</p>` : html`<p class="note">${first}</p>`)}
+  ${marks(table).map((mark) => {
+    const [what, ...rest] = mark.split(': ');
+    return html`<p class="mark-box"><strong>${what}:</strong> ${rest.join(': ')}</p>`;
+  })}
 </header>
 <main>
 ${forest(table)}
 <section>
   <div class="scroll"><table class="figures ablation">
-    <thead><tr><td></td><th scope="col">cells</th><th scope="col">UA</th><th scope="col">WA</th><th scope="col">UA over ${table.seeds.length > 1 ? 'seeds' : 'folds'}</th><th scope="col" class="gap">UA, best on test</th><th scope="col">WA, best on test</th><th scope="col" class="gap">UA less full</th><th scope="col">p</th><th scope="col">p Holm</th></tr></thead>
-    <tbody>${groupedRows(table).map(({ title: name, rows }) => html`${name && html`<tr><th class="group" colspan="10" scope="colgroup">${name}</th></tr>`}${rows.map((row) => tableRow(row, table, name !== null))}`)}</tbody>
+    <thead><tr><td></td>${HEAD.map(({ title: name, gap }) => html`<th scope="col" class="${gap ? 'gap' : ''}">${name}</th>`)}</tr></thead>
+    <tbody>${groupedRows(table).map(({ title: name, rows }) => html`${name && html`<tr><th class="group" colspan="${HEAD.length + 1}" scope="rowgroup">${name}</th></tr>`}${rows.map((row) => tableRow(row, table, name !== null))}`)}</tbody>
   </table></div>
-  <p class="note">Best on test is the epoch with the highest UA on the test fold itself: optimistic, an upper bound.</p>
-  ${rest.map((note) => html`<p class="note">${note}</p>`)}
+  <p class="note">The mean is over ${table.seeds.length > 1 ? "the seeds' means over folds" : 'folds'}. UA* and WA* are of the epoch with the highest UA on the test fold itself: optimistic, an upper bound.</p>
+  ${notes(table).map((note) => html`<p class="note">${note}</p>`)}
   ${table.missing.length > 0 && html`<aside class="warnings"><strong>Missing</strong><p>${missingText(table)}</p></aside>`}
 </section>
 ${command && html`<section><h2>Run it again</h2><pre class="command">${command}</pre></section>`}
@@ -69,9 +87,9 @@ ${command && html`<section><h2>Run it again</h2><pre class="command">${command}<
 
 function tableRow(row: AblationRow, table: AblationTable, member: boolean): Markup {
   const { figures, against } = row;
-  const tested = row.group === 'full' ? null : against?.selected.ua;
   const compared = row.group !== 'full';
-  return html`<tr class="${row.group === 'full' ? 'whole' : member ? 'member' : ''}"><th scope="row">${row.label}</th><td>${cellsText(row, table)}</td><td class="key">${figureText(figures?.selected.ua)}</td><td>${figureText(figures?.selected.wa)}</td><td>${figures && percentSpread(figures.selected.ua.overFolds)}</td><td class="gap">${bestText(row, 'ua')}</td><td>${bestText(row, 'wa')}</td><td class="gap">${compared && differenceText(tested ?? undefined)}</td><td>${compared && pText(tested?.p)}</td><td>${compared && pText(tested?.pHolm)}</td></tr>`;
+  const tested = compared ? against?.selected.ua : undefined;
+  return html`<tr class="${compared ? (member ? 'member' : '') : 'whole'}"><th scope="row">${row.label}</th><td>${cellsText(row, table)}</td><td class="key">${figureText(figures?.selected.ua)}</td><td>${figureText(figures?.selected.wa)}</td><td>${figures && percentSpread(figures.selected.ua.overFolds)}</td><td class="gap">${compared && differenceText(tested)}</td><td>${compared && pText(tested?.p)}</td><td>${compared && pText(tested?.pHolm)}</td><td class="gap">${bestText(row, 'ua')}</td><td>${bestText(row, 'wa')}</td></tr>`;
 }
 
 /** UA of every row with its interval, the optimistic selection as an open dot, the full method as a line to compare with. */
@@ -84,14 +102,14 @@ function forest(table: AblationTable): Markup | null {
   const chance = 1 / table.classes.length;
   const low = Math.max(0, Math.min(chance, ...values) - 0.02);
   const high = Math.min(1, Math.max(...values) + 0.02);
-  const width = 760;
-  const left = 250;
+  const width = 560;
+  const left = 206;
   const top = 24;
   const step = 24;
   const x = scale(low, high, left, width - 24);
   const bottom = top + rows.length * step;
   const full = rows.find(({ row }) => row.group === 'full')?.row.figures?.selected.ua.pooled;
-  const axis = ticks(low, high, 6).map(
+  const axis = ticks(low, high, 5).map(
     (value) =>
       html`<line class="grid" x1="${x(value)}" x2="${x(value)}" y1="${top}" y2="${bottom}"/><text class="tick" x="${x(value)}" y="${bottom + 15}" text-anchor="middle">${percent(value).replace('.0', '')} %</text>`,
   );
@@ -109,9 +127,10 @@ function forest(table: AblationTable): Markup | null {
     const interval = row.figures?.selected.ua.ci95;
     return html`<text x="${left - 12}" y="${y + 4}" text-anchor="end">${name}</text>${interval && html`<line class="reach selected" x1="${x(interval[0])}" x2="${x(interval[1])}" y1="${y}" y2="${y}"/>`}${dot(row, 'bestOnTest', y)}${dot(row, 'selected', y)}`;
   });
-  return html`<section>${chart(
+  return html`<section class="forest">${chart(
     {
       id: 'forest',
+      kind: 'narrow',
       width,
       height: bottom + 26,
       title: 'UA of every row',

@@ -70,8 +70,8 @@ export function missingText({ missing }: AblationTable): string {
     : [...byVariant].map(([variant, cells]) => `${variant} (${count(cells, 'cell')})`).join(', ');
 }
 
-/** Sentences that a reader of the figures must know. */
-export function notes(table: AblationTable): string[] {
+/** What makes every figure something else than it seems. */
+export function marks(table: AblationTable): string[] {
   const sentences: string[] = [];
   if (table.synthetic) {
     sentences.push(
@@ -79,8 +79,16 @@ export function notes(table: AblationTable): string[] {
     );
   }
   if (table.partial) {
-    sentences.push('The corpus was not complete: no figure here compares with a published one.');
+    sentences.push(
+      'Partial corpus: files of it were missing, and no figure here compares with a published one.',
+    );
   }
+  return sentences;
+}
+
+/** How the figures are to be read. */
+export function notes(table: AblationTable): string[] {
+  const sentences: string[] = [];
   sentences.push(
     'Figures are over all held-out predictions together, in percent, with 95 % intervals clustered by speaker ' +
       `(${count(table.speakers, 'speaker')}).`,

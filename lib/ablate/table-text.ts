@@ -9,6 +9,7 @@ import {
   figureText,
   foldsText,
   groupedRows,
+  marks,
   missingText,
   notes,
   progressText,
@@ -57,7 +58,7 @@ export function renderAblationText(table: AblationTable, options: { colour?: boo
     ...body.map((line, at) => entries[at]!.style(line)),
     dim('* best epoch on the test fold: optimistic'),
   ];
-  for (const note of notes(table)) lines.push('', ...wrap(note, WIDTH, ''));
+  for (const note of [...marks(table), ...notes(table)]) lines.push('', ...wrap(note, WIDTH, ''));
   if (table.missing.length > 0) lines.push('', ...wrap(`Missing: ${missingText(table)}.`, WIDTH, ''));
   return lines.join('\n');
 }

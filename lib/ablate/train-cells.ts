@@ -41,6 +41,7 @@ export async function trainCells(work: CellsToTrain): Promise<string[]> {
       try {
         await finish(work, cell, open.length - at - 1);
       } catch (error) {
+        if (error instanceof InterruptedError) throw interrupted(`${cellName(cell)}: ${error.message}`);
         if (!(error instanceof DivergedError)) throw error;
         failed.push(cellName(cell));
         emit({ type: 'cell-failed', cell: cellName(cell), message: error.message });
@@ -74,10 +75,12 @@ async function finish(work: CellsToTrain, cell: Cell, left: number): Promise<voi
 }
 
 function stopIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new InterruptedError('stopped between two cells', {
-      code: 'E_INTERRUPTED',
-      cure: 'Run the same command again to go on.',
-    });
-  }
+  if (signal?.aborted) throw interrupted('stopped between two cells');
+}
+
+function interrupted(message: string): InterruptedError {
+  return new InterruptedError(message, {
+    code: 'E_INTERRUPTED',
+    cure: 'Run the same command again to go on.',
+  });
 }

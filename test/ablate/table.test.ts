@@ -91,7 +91,7 @@ describe('ablationTable', () => {
     );
     expect(renderAblationText(table)).not.toMatch(/Target/);
     expect(renderAblationPage(ablationTable(settings([1], [1], { synthetic: true }), cells))).toMatch(
-      /class="synthetic"/,
+      /class="mark-box"><strong>Synthetic speech:/,
     );
   });
 

@@ -128,6 +128,17 @@ describe('ser-native ablate', () => {
     expect(await readdir(join(cwd, 'killed/work'))).toEqual([]);
   });
 
+  it('stops on Ctrl-C with 130 and says how to go on', async () => {
+    const running = start([...SETTINGS, '--cells=mix-lam', '--out', 'stopped', '--json'], { cwd });
+    await running.printed(/"type":"step"/);
+    running.child.kill('SIGINT');
+    const { code, stderr } = await running.finished;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/mix-lam-f1-s1: stopped at[\s\S]*Run the same command again/);
+    const plan = await succeed('ablate', '--out', 'stopped', '--plan');
+    expect(plan.stdout).toMatch(/^mix-lam-f1-s1 +begun/m);
+  });
+
   it('is shared by two processes, which train each cell once and agree on the table', async () => {
     const args = [...SETTINGS, '--cells=full,mix-none,mix-lam,losses-kl', '--out', 'shared', '--json'];
     const both = await Promise.all([run(args, { cwd }), run(args, { cwd })]);
