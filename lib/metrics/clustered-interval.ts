@@ -32,8 +32,8 @@ export function clusteredIntervals(speakers: readonly SpeakerMargins[]): Record<
  * The interval of a statistic of summed counts: the estimate plus and minus Student's t with G - 1 degrees of freedom times the
  * standard error between the G speakers, on the scale asked for.
  *
- * `scripts/simulate-coverage.mjs` tries it beside percentile, BCa and studentised bootstraps over speakers: it holds the truth as often
- * as the best of them and is the narrowest of those that do, and no seed enters it.
+ * `scripts/simulate-coverage.mjs` tries it beside percentile, BCa and studentised bootstraps over speakers: the first two hold the truth
+ * too rarely, the third about as often as this one and with wider intervals; and no seed enters it.
  *
  * Where all speakers scored alike there is no spread to learn from: for a share, Wilson's interval with each speaker as a single trial,
  * which is wide; for a difference none, unless it is 0 for every speaker.

@@ -26,6 +26,9 @@ export function renderReportMarkdown(report: RunReport): string {
     ...(report.synthetic
       ? ['**Synthetic speech**, computed by the tool: no statement about real speech.', '']
       : []),
+    ...(report.partial
+      ? ['**The corpus was not complete**: no figure here compares with a published one.', '']
+      : []),
     `${report.classes.length} emotions, ${new Set(report.folds.map(({ fold }) => fold)).size} of ${report.protocolFolds} folds, ` +
       `seed ${report.seeds.join(', ')}, ser-native ${plainMarkdown(report.version)}. In percent; ± is the standard deviation (n - 1)${
         report.speakers ? `; brackets are 95 % intervals over ${count(report.speakers, 'speaker')}` : ''

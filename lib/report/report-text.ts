@@ -45,6 +45,9 @@ export function renderReportText(report: RunReport, options: { colour?: boolean 
       style.warn('Synthetic speech: the figures show that training works, nothing about real speech.'),
     );
   }
+  if (report.partial) {
+    lines.push(style.warn('The corpus was not complete: no figure here compares with a published one.'));
+  }
   lines.push('', ...summary(report, style));
   if (report.folds.length > 1) lines.push('', ...foldLines(report, style));
   const warnings = report.warnings.slice(0, SHOWN_WARNINGS);

@@ -191,3 +191,11 @@ test('Markdown: tables with the figures, names escaped', () => {
   expect(markdown).toContain('| 2 | 4 | 2 | 100.0 | 100.0 | 100.0 |');
   expect(markdown).toContain('## a\\|b \\<i\\>');
 });
+
+test('a run on part of a corpus says so in every form', () => {
+  const report = buildReport(reportInput({ partial: true }));
+  for (const render of [renderReportText, renderReportMarkdown]) {
+    expect(render(report)).toMatch(/corpus was not complete/);
+    expect(render(buildReport(reportInput()))).not.toMatch(/not complete/);
+  }
+});
