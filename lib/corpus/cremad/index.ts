@@ -8,7 +8,6 @@
 
 import { open, stat } from 'node:fs/promises';
 
-import { sniffFormat } from '../../audio/sniff.js';
 import { DataError } from '../../errors.js';
 import { byCodeUnit, type FoundFile, findMedia, isAudio, resolveData } from '../audio-files.js';
 import type { DropList } from '../drop-list.js';
@@ -23,6 +22,7 @@ import { LFS_CURE, readGenders, readRaterVotes, readVoiceVotes } from './tables.
 /** Copies made before October 2022 hold one recording under a name that lacks its last letter. */
 const MISNAMED = new Map([['1040_ITH_SAD_X', '1040_ITH_SAD_XX']]);
 const POINTER = 'a git-lfs pointer, not audio';
+const POINTER_START = 'version https://git-lfs';
 /** Pointers have some 130 bytes; no recording is that short. */
 const MAX_POINTER_BYTES = 1024;
 
@@ -49,8 +49,8 @@ async function isPointer(path: string): Promise<boolean> {
   const file = await open(path, 'r').catch(() => undefined); // unreadable: the decoder says so, with the file's name
   if (file === undefined) return false;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
-    return sniffFormat(buffer.subarray(0, bytesRead)).notAudio?.reason.includes('LFS') ?? false;
+    const { buffer } = await file.read(Buffer.alloc(POINTER_START.length), 0, POINTER_START.length, 0);
+    return buffer.toString('latin1') === POINTER_START;
   } finally {
     await file.close();
   }

@@ -25,6 +25,9 @@ const VOICE_ONLY = '1';
 /** The authors count no response whose first click took longer. */
 const MAX_RESPONSE_MS = 10_000;
 
+/** A letter, or several with colons where they tie. */
+const VOTE = /^[ADFHNS](:[ADFHNS])*$/;
+
 /** Emotions by the letters of the vote tables: A D F H N S. */
 const BY_LETTER = new Map<string, KnownEmotion>(
   Object.entries(CREMAD_EMOTIONS).map(([code, emotion]) => [code[0]!, emotion]),
@@ -109,7 +112,7 @@ export interface VoiceVote {
   level?: string;
 }
 
-/** The published audio-only votes by stem, from `summaryTable.csv`. @throws DataError where the copy lacks it */
+/** The published audio-only votes by stem, from `summaryTable.csv`. @throws DataError where the copy lacks it, or a vote is none */
 export async function readVoiceVotes(root: string): Promise<Map<string, VoiceVote>> {
   const rows = await readTable(root, SUMMARY, ['filename', 'voicevote']);
   if (rows === undefined) {
@@ -118,9 +121,12 @@ export async function readVoiceVotes(root: string): Promise<Map<string, VoiceVot
       cure: 'Copy it from the corpus, or train on the intended emotions: --choice labels=intended.',
     });
   }
+  const odd = rows.find((row) => !VOTE.test(row.voicevote!.trim()));
+  if (odd !== undefined)
+    throw unusable('summaryTable.csv', `the vote on ${odd.filename} is "${odd.voicevote}"`, RESTORE);
   return new Map(
     rows.map((row) => {
-      const label = row.voicevote!.trim().toUpperCase();
+      const label = row.voicevote!.trim();
       const emotion = BY_LETTER.get(label);
       const level = row.voicelevel?.trim();
       return [

@@ -178,6 +178,10 @@ describe('perceived labels', () => {
     expect((await refusalOf(readCorpus('cremad', options))).message).toContain(
       'no vote for 162 of 163 recordings',
     );
+    await writeFile(table, '"","FileName","VoiceVote"\n"1","1001_IEO_NEU_XX","NA"\n');
+    expect((await refusalOf(readCorpus('cremad', options))).message).toContain(
+      'vote on 1001_IEO_NEU_XX is "NA"',
+    );
     await writeFile(table, '"","FileName","FaceVote"\n"1","1001_IEO_NEU_XX","N"\n');
     expect((await refusalOf(readCorpus('cremad', options))).message).toContain(
       'columns voicevote are missing',
