@@ -5,6 +5,7 @@ import { readSamples } from '../audio/read-samples.js';
 import { DataError, UsageError } from '../errors.js';
 import { wavFiles } from '../report/embed-audio.js';
 import {
+  alone,
   readNamedReports,
   readPageInput,
   readReport,
@@ -102,7 +103,7 @@ async function one(
     case 'md':
       return renderReportMarkdown(report);
     case 'latex':
-      return renderReportLatex([{ name: report.run, report }]);
+      return renderReportLatex(alone(report));
     case 'text':
       return `${renderReportText(report, { colour })}\n`;
   }
@@ -127,7 +128,7 @@ async function several(folders: readonly string[], format: Format): Promise<stri
     case 'md':
       return renderSideBySideMarkdown(input);
     case 'latex':
-      return renderReportLatex(runs, input.comparison);
+      return renderReportLatex(input);
     case 'text':
       return `${renderSideBySideText(input)}\n`;
   }

@@ -10,6 +10,6 @@ export { renderReportLatex } from './report-latex.js';
 export { renderReportMarkdown } from './report-markdown.js';
 export { renderReportText } from './report-text.js';
 export type { NamedReport, SideBySide } from './side-by-side.js';
-export { readNamedReports, sideBySide } from './side-by-side.js';
+export { alone, readNamedReports, sideBySide } from './side-by-side.js';
 export { renderSideBySideMarkdown, renderSideBySideText } from './side-by-side-text.js';
 export { writeReport } from './write-report.js';

@@ -1,19 +1,17 @@
 /** Table rows for a paper: booktabs, in percent, with intervals. */
-import { type Comparison, comparisonMeaning } from '../compare/index.js';
 import { brackets, corpusName, DASH, percent, percentSpread } from './format.js';
 import { selectionName } from './page/headline.js';
 import { publishedTarget, TARGET_SOURCE } from './published-targets.js';
-import { type NamedReport, remarks } from './side-by-side.js';
+import { remarks } from './remarks.js';
+import { comparisonSentences, type NamedReport, type SideBySide } from './side-by-side.js';
 import type { Interval, Selection } from './types.js';
 
 /**
  * A `tabular` of one run or several, a row for each selection, the honest one first. The paper's figures stand below it as
  * comments, since they are no result of these runs; so do the tests against the first run. Ends with a line break.
  */
-export function renderReportLatex(
-  runs: readonly NamedReport[],
-  comparison: Comparison | null = null,
-): string {
+export function renderReportLatex(input: SideBySide): string {
+  const { runs } = input;
   const corpora = new Set(runs.map(({ report }) => corpusName(report))).size > 1;
   const head = ['Run', ...(corpora ? ['Corpus'] : []), 'Epoch'];
   const first = head.length + 1;
@@ -30,9 +28,7 @@ export function renderReportLatex(
     '\\bottomrule',
     '\\end{tabular}',
     ...targets(runs),
-    ...(comparison?.others ?? []).map(
-      (test) => `% ${oneLine(comparisonMeaning(test, comparison!.first.name, comparison!.others.length))}`,
-    ),
+    ...comparisonSentences(input).map((sentence) => `% ${oneLine(sentence)}`),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,10 @@
 /** Several runs as a table for the terminal, and as Markdown. */
-import { comparisonMeaning } from '../compare/index.js';
-import { printable } from '../text-layout.js';
+import { printable, wrap } from '../text-layout.js';
 import { brackets, corpusName, percent, percentSpread } from './format.js';
 import { selectionName } from './page/headline.js';
+import { remarks } from './remarks.js';
 import { plainMarkdown } from './report-markdown.js';
-import { remarks, type SideBySide } from './side-by-side.js';
+import { comparisonSentences, type SideBySide } from './side-by-side.js';
 import type { RunReport, Selection } from './types.js';
 
 const SELECTIONS: readonly Selection[] = ['selected', 'bestOnTest'];
@@ -20,20 +20,13 @@ function figures(report: RunReport, selection: Selection): string[] {
 
 const HEAD = ['UA', 'WA', 'pooled UA', 'pooled WA'];
 
-/** A sentence for each comparison, and for each that could not be made. */
-function meanings({ comparison, incomparable }: SideBySide): string[] {
-  const { first, others } = comparison ?? { first: null, others: [] };
-  return [
-    ...others.map((test) => comparisonMeaning(test, first!.name, others.length)),
-    ...others.flatMap((test) => test.notes.map((note) => `${test.run.name}: ${note}`)),
-    ...Object.entries(incomparable).map(([name, why]) => `${name} is not compared: ${why}.`),
-  ];
-}
-
 const NOTE =
   'In percent. Mean over folds with standard deviation; pooled over all held-out predictions with 95 % intervals over speakers.';
 
-/** Aligned columns. No trailing line break. */
+/** A table of 80 columns has no room for more. */
+const SHORT: Record<Selection, string> = { selected: 'selected', bestOnTest: 'best on test*' };
+
+/** Aligned columns; sentences wrapped at 80. No trailing line break. */
 export function renderSideBySideText(input: SideBySide): string {
   const { runs } = input;
   const rows = [['', ...HEAD]];
@@ -41,9 +34,7 @@ export function renderSideBySideText(input: SideBySide): string {
     const marks = [`${corpusName(report)}, ${report.protocol}`, ...remarks(report)];
     rows.push([`${name}  (${marks.join('; ')})`]);
     for (const selection of SELECTIONS) {
-      const title =
-        selection === 'selected' ? selectionName(report, 'selected') : 'Best on test (optimistic)';
-      rows.push([`  ${title}`, ...figures(report, selection)]);
+      rows.push([`  ${SHORT[selection]}`, ...figures(report, selection)]);
     }
   }
   const widths = [0, 1, 2, 3, 4].map((column) =>
@@ -54,7 +45,13 @@ export function renderSideBySideText(input: SideBySide): string {
       ? row[0]!
       : row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[i]! + 2))).join(''),
   );
-  return [...lines, '', NOTE, ...meanings(input).flatMap((sentence) => ['', sentence])]
+  return [
+    ...lines,
+    '* optimistic: the epoch was chosen on the test folds',
+    '',
+    ...wrap(NOTE, 80, ''),
+    ...comparisonSentences(input).flatMap((sentence) => ['', ...wrap(sentence, 80, '')]),
+  ]
     .map(printable)
     .join('\n');
 }
@@ -83,7 +80,8 @@ export function renderSideBySideMarkdown(input: SideBySide): string {
     ),
     '',
     NOTE,
-    ...meanings(input).flatMap((sentence) => ['', `- ${plainMarkdown(sentence)}`]),
+    '',
+    ...comparisonSentences(input).map((sentence) => `- ${plainMarkdown(sentence)}`),
   ];
   return `${lines.join('\n')}\n`;
 }

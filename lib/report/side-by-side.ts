@@ -1,5 +1,5 @@
 /** Several runs under one another: what they share, what sets them apart, and what makes them no match. */
-import { type Comparison, compareRuns } from '../compare/index.js';
+import { type Comparison, compareRuns, comparisonMeaning } from '../compare/index.js';
 import { SerError, UsageError } from '../errors.js';
 import { readReport } from './read-run.js';
 import type { RunReport } from './types.js';
@@ -18,16 +18,6 @@ export interface SideBySide {
   incomparable: Record<string, string>;
 }
 
-/** What stands beside a run's name wherever its figures do: they are not what they seem without it. */
-export function remarks(report: RunReport): string[] {
-  const done = new Set(report.folds.map(({ fold }) => fold)).size;
-  return [
-    ...(report.synthetic ? ['synthetic speech'] : []),
-    ...(report.partial ? ['partial corpus'] : []),
-    ...(done < report.protocolFolds ? [`${done} of ${report.protocolFolds} folds`] : []),
-  ];
-}
-
 /**
  * Reports of run folders, each under a name of its own.
  *
@@ -42,6 +32,11 @@ export async function readNamedReports(folders: readonly string[]): Promise<Name
     name: reports.filter(({ run }) => run === report.run).length > 1 ? folders[i]! : report.run,
     report,
   }));
+}
+
+/** A single run, for what takes several. */
+export function alone(report: RunReport): SideBySide {
+  return { runs: [{ name: report.run, report }], comparison: null, incomparable: {} };
 }
 
 /** Compares every later run with the first where they predict the same; a run that cannot be compared is still shown. */
@@ -63,4 +58,15 @@ export async function sideBySide(
   }
   const comparison = comparable.length > 0 ? await compareRuns([first!, ...comparable]) : null;
   return { runs: [...runs], comparison, incomparable };
+}
+
+/** What the comparison with the first run says: a sentence for each other run, and what a reader must know of it. */
+export function comparisonSentences({ comparison, incomparable }: SideBySide): string[] {
+  const { first, others } = comparison ?? { first: null, others: [] };
+  const meaning = (test: (typeof others)[number]) =>
+    `${test.run.name} against ${first!.name}. ${comparisonMeaning(test, first!.name, others.length)}`;
+  return [
+    ...others.flatMap((test) => [[meaning(test), ...test.notes].join(' ')]),
+    ...Object.entries(incomparable).map(([name, why]) => `${name} is not compared: ${why}.`),
+  ];
 }

@@ -91,7 +91,8 @@ test('says synthetic, and only where it is', () => {
 test('says which folds there are', () => {
   const page = visible(renderReportPage(pageInput({ protocolFolds: 6 })));
   expect(page).toContain('2 of 6 folds');
-  expect(page).toContain('no result of the whole protocol');
+  expect(page).toContain('Unfinished: 2 of 6 folds. No figure here is a result of the whole protocol.');
+  expect(page).not.toContain('Mind this');
 });
 
 test('many warnings do not bury the results, yet all are there', () => {

@@ -6,7 +6,7 @@ import { chart, scale } from './svg.js';
 
 const SIZE = 300;
 const LEFT = 44;
-const PLOT = { left: LEFT, right: SIZE - 10, top: 8, bottom: SIZE - 74 };
+const PLOT = { left: LEFT, right: SIZE - 10, top: 20, bottom: SIZE - 74 };
 /** The strip below that tells how many utterances a bin has. */
 const COUNTS = { top: SIZE - 52, bottom: SIZE - 26 };
 
@@ -17,7 +17,7 @@ export function calibrationSection({ calibration }: RunReport): Markup | null {
   return html`
 <section id="certainty">
   <h2>Certainty</h2>
-  <p class="note">How often the model is right (bar) where it is so sure of its answer (position). Bars on the diagonal: its probabilities can be taken at their word; below it: it is too sure. ECE is the mean distance from the diagonal, Brier the squared error of all probabilities; lower is better for both.${told && html` Temperature was fitted on each fold's validation part (${told}); above 1 it makes answers less sure, and never changes which one is given.`}</p>
+  <p class="note">How often the model is right (bar) where it is so sure of its answer (position). On the diagonal its probabilities can be taken at their word; below it is too sure, above not sure enough. ECE is the mean distance from the diagonal, Brier the squared error of all probabilities; lower is better for both.${told && html` Temperature was fitted on each fold's validation part (${told}); above 1 it makes answers less sure, and never changes which one is given.`}</p>
   <div class="columns certainty">
     ${diagram('plain', scaled ? 'As trained' : 'All held-out predictions', plain)}
     ${scaled && diagram('scaled', 'After temperature', scaled)}
@@ -63,7 +63,7 @@ function diagram(id: string, title: string, { ece, brier, bins }: Calibration): 
       ...grid,
       ...bars,
       html`<line class="diagonal" x1="${x(0)}" x2="${x(1)}" y1="${y(0)}" y2="${y(1)}"/>`,
-      html`<text class="tick" x="${PLOT.left}" y="${COUNTS.top - 4}">utterances, most ${most}</text><text class="tick" x="${PLOT.right}" y="${SIZE - 1}" text-anchor="end">% sure</text><text class="tick" x="0" y="${PLOT.top + 4}">right</text>`,
+      html`<text class="tick" x="${PLOT.left}" y="${COUNTS.top - 4}">utterances, most ${most}</text><text class="tick" x="${PLOT.right}" y="${SIZE - 1}" text-anchor="end">% sure</text><text class="tick" x="0" y="8">% right</text>`,
     ],
   )}</figure>`;
 }

@@ -2,7 +2,7 @@
 import { percent } from '../format.js';
 import type { EmbeddingMap, RunReport } from '../types.js';
 import { html, type Markup } from './html.js';
-import { chart, round, scale } from './svg.js';
+import { chart, round, scale, shorten } from './svg.js';
 
 const WIDTH = 500;
 const HEIGHT = 360;
@@ -26,7 +26,7 @@ export function embeddingSection(report: RunReport, maps: readonly EmbeddingMap[
 <section id="map" class="beside">
   <h2>Embedding map</h2>
   <p class="note">Held-out utterances of a fold, placed by UMAP so that embeddings which are close stay close. Colour: the true emotion; rings: taken for another. Every fold has a model and an embedding space of its own, so there is a map for each, and places in two maps do not compare. Distances between clumps mean little. In the space itself, ${percent(meanAgreement(maps))} % of an utterance's ${neighbours} nearest neighbours are of its emotion (chance ${percent(chance)} %).${sampled && ` Drawn: a random part of each fold.`}${maps.length < new Set(report.folds.map(({ fold }) => fold)).size && ` Drawn: ${maps.length} of the folds.`}</p>
-  <p class="legend" aria-hidden="true">${report.classes.map((name, c) => html`<span><svg viewBox="0 0 26 8"><circle class="ring c${c % COLOURS} known" cx="13" cy="4" r="4"/></svg>${name}</span>`)}<span><svg viewBox="0 0 26 8"><circle class="ring plainring" cx="13" cy="4" r="3.4"/></svg>mistaken</span></p>
+  <p class="legend" aria-hidden="true">${report.classes.map((name, c) => html`<span><svg viewBox="0 0 26 8"><circle class="ring c${c % COLOURS} known" cx="13" cy="4" r="2.4"/></svg>${name}</span>`)}<span><svg viewBox="0 0 26 8"><circle class="ring plainring" cx="13" cy="4" r="3.4"/></svg>mistaken</span></p>
   <div class="shown">${maps.length === 1 ? html`<div class="panes one">${pane(report, maps[0]!, 0)}</div>` : chooser(report, maps)}</div>
 </section>`;
 }
@@ -54,13 +54,17 @@ function pane({ classes }: RunReport, map: EmbeddingMap, index: number): Markup 
     (p) =>
       html`<circle class="ring c${classes.indexOf(p.label) % COLOURS}" cx="${x(p.x)}" cy="${y(p.y)}" r="2.6"><title>${p.id}: ${p.label}, taken for ${p.predicted}</title></circle>`,
   );
-  const names = classes.map((name) => {
-    const own = map.points.filter(({ label }) => label === name);
-    if (own.length < 3) return null;
-    const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-    const [mx, my] = [middle(own.map((p) => p.x)), middle(own.map((p) => p.y))];
-    return html`<text class="place" x="${round(x(mx))}" y="${round(y(my) + 4)}" text-anchor="middle">${name}</text>`;
-  });
+  const names = apart(
+    classes.flatMap((name) => {
+      const own = map.points.filter(({ label }) => label === name);
+      if (own.length < 3) return [];
+      const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+      return [{ name, x: x(middle(own.map((p) => p.x))), y: y(middle(own.map((p) => p.y))) + 4 }];
+    }),
+  ).map(
+    (label) =>
+      html`<text class="place" x="${round(label.x)}" y="${round(label.y)}" text-anchor="middle">${shorten(label.name, 16)}</text>`,
+  );
   return html`<figure class="pane"><figcaption>Fold ${map.fold} <small>model of epoch ${map.epoch} · ${map.points.length === map.n ? `${map.n} utterances` : `${map.points.length} of ${map.n} utterances`} · ${percent(map.agreement)} % of neighbours are of the same emotion</small></figcaption>${chart(
     {
       id: `embedding-${index}`,
@@ -76,4 +80,24 @@ function pane({ classes }: RunReport, map: EmbeddingMap, index: number): Markup 
       html`${names}`,
     ],
   )}</figure>`;
+}
+
+interface Label {
+  name: string;
+  x: number;
+  y: number;
+}
+
+/** Names of classes that lie on each other, moved down until they can be read. */
+function apart(labels: readonly Label[]): Label[] {
+  const placed: Label[] = [];
+  for (const label of [...labels].sort((a, b) => a.y - b.y)) {
+    const covers = (other: Label) =>
+      Math.abs(other.x - label.x) < 3.4 * (other.name.length + label.name.length) &&
+      Math.abs(other.y - label.y) < 13;
+    for (let blocking = placed.find(covers); blocking; blocking = placed.find(covers))
+      label.y = blocking.y + 13;
+    placed.push(label);
+  }
+  return placed;
 }

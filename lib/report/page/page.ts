@@ -1,6 +1,7 @@
 /** `report.html`: one file that needs nothing else, neither network nor script. */
 import { choicesOf, count } from '../format.js';
 import { knownTitle } from '../published-targets.js';
+import { unfinishedFolds } from '../remarks.js';
 import type { ReportPageInput, RunReport } from '../types.js';
 import { auditSection } from './audit.js';
 import { calibrationSection } from './calibration.js';
@@ -28,7 +29,7 @@ export function renderReportPage(input: ReportPageInput): string {
     header: html`<h1>${corpusTitle(report)} <span>${report.protocol}</span></h1>
   <p class="facts">${facts(report)}</p>
   ${marks(report)}
-  ${warnings(report)}`,
+  ${warnings(report.warnings.filter((warning) => !isUnfinished(warning)))}`,
     sections: [
       headline(report),
       foldsTable(report),
@@ -71,22 +72,25 @@ function facts(report: RunReport): Markup {
 
 /** What makes every figure below something else than it seems, as loud as the title. */
 export function marks(report: RunReport): Markup | null {
-  const done = new Set(report.folds.map(({ fold }) => fold)).size;
+  const unfinished = unfinishedFolds(report);
   const found = [
     report.synthetic &&
       html`<p class="mark-box"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures show that training works; they say nothing about real speech.</p>`,
     report.partial &&
       html`<p class="mark-box"><strong>Partial corpus.</strong> Files of the corpus were missing. No figure here compares with a published one.</p>`,
-    done < report.protocolFolds &&
-      html`<p class="mark-box"><strong>Unfinished: ${done} of ${report.protocolFolds} folds.</strong> No figure here is a result of the whole protocol.</p>`,
+    unfinished.length > 0 &&
+      html`<p class="mark-box"><strong>Unfinished: ${unfinished.join(', ')}.</strong> No figure here is a result of the whole protocol.</p>`,
   ].filter((mark) => mark !== false && mark !== undefined);
   return found.length > 0 ? html`${found}` : null;
 }
 
+/** Said by a mark already. */
+const isUnfinished = (warning: string) => /^\d+ of the protocol's \d+ folds are in this report/.test(warning);
+
 /** Warnings shown at once; the rest open on demand, so that a corpus of many damaged files leaves the results in sight. */
 const SHOWN_WARNINGS = 6;
 
-function warnings({ warnings: all }: RunReport): Markup | null {
+function warnings(all: readonly string[]): Markup | null {
   if (all.length === 0) return null;
   const list = (some: readonly string[]) =>
     html`<ul>${some.map((warning) => html`<li>${warning}</li>`)}</ul>`;

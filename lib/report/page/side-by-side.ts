@@ -1,11 +1,12 @@
 /** Several runs on one page: figures, intervals drawn to one scale, recalls, differences. */
 
-import { comparisonMeaning, formatP, signed } from '../../compare/comparison-meaning.js';
+import { formatP, signed } from '../../compare/comparison-meaning.js';
 import type { RunAgainstFirst } from '../../compare/index.js';
 import { classScores } from '../../metrics/index.js';
 import { brackets, DASH, percent, percentSpread } from '../format.js';
 import { publishedTarget } from '../published-targets.js';
-import { type NamedReport, remarks, type SideBySide } from '../side-by-side.js';
+import { remarks } from '../remarks.js';
+import { comparisonSentences, type NamedReport, type SideBySide } from '../side-by-side.js';
 import type { Selection } from '../types.js';
 import { document } from './document.js';
 import { selectionName } from './headline.js';
@@ -20,8 +21,19 @@ export function renderSideBySidePage(input: SideBySide): string {
     version: runs[0]!.report.version,
     title: `${runs.length} runs side by side: ser-native report`,
     header: html`<h1>${runs.length} runs <span>${corpora.join(', ')}</span></h1>
-  ${runs.map(({ name, report }) => remarks(report).length > 0 && html`<p class="mark-box"><strong>${name}:</strong> ${remarks(report).join(', ')}.</p>`)}`,
+  ${marks(runs)}`,
     sections: [figures(runs), intervals(runs), differences(input), recalls(runs)],
+  });
+}
+
+/** Each remark once, with the runs that it holds for. */
+function marks(runs: readonly NamedReport[]): Markup[] {
+  const named = new Map<string, string[]>();
+  for (const { name, report } of runs)
+    for (const remark of remarks(report)) named.set(remark, [...(named.get(remark) ?? []), name]);
+  return [...named].map(([remark, names]) => {
+    const who = names.length === runs.length ? 'all runs' : names.join(', ');
+    return html`<p class="mark-box"><strong>${remark[0]!.toUpperCase() + remark.slice(1)}:</strong> ${who}.</p>`;
   });
 }
 
@@ -51,7 +63,7 @@ function figures(runs: readonly NamedReport[]): Markup {
 /** Pooled UA of each run with its interval, on one scale. */
 function intervals(runs: readonly NamedReport[]): Markup {
   const width = 600;
-  const left = 200;
+  const left = Math.min(200, 24 + 7.5 * Math.max(...runs.map(({ name }) => name.length)));
   const x = scale(0, 1, left, width - 20);
   const bottom = 8 + runs.length * 30;
   const axis = [0, 0.25, 0.5, 0.75, 1].map(
@@ -90,10 +102,10 @@ function intervals(runs: readonly NamedReport[]): Markup {
 </section>`;
 }
 
-function differences({ comparison, incomparable }: SideBySide): Markup | null {
-  const without = Object.entries(incomparable);
-  if (!comparison && without.length === 0) return null;
-  const { first, others } = comparison ?? { first: null, others: [] };
+function differences(input: SideBySide): Markup | null {
+  const sentences = comparisonSentences(input);
+  if (sentences.length === 0) return null;
+  const { first, others } = input.comparison ?? { first: null, others: [] };
   const cells = (test: RunAgainstFirst, figure: 'ua' | 'wa', kind: string) => {
     const { difference, ci95 } = test[figure];
     const p = test.adjustedP[figure];
@@ -103,11 +115,6 @@ function differences({ comparison, incomparable }: SideBySide): Markup | null {
     (test) =>
       html`<tr><th scope="row">${test.run.name}</th>${cells(test, 'ua', 'key')}${cells(test, 'wa', 'gap')}</tr>`,
   );
-  const sentences = [
-    ...others.map((test) => comparisonMeaning(test, first!.name, others.length)),
-    ...new Set(others.flatMap(({ notes }) => notes)),
-    ...without.map(([name, why]) => `${name} is not compared: ${why}.`),
-  ];
   return html`
 <section id="differences">
   <h2>Differences</h2>

@@ -75,7 +75,7 @@ line.flag{stroke-width:1;opacity:.55}line.flag.bestOnTest{stroke-dasharray:3 3}
 .diagonal{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:4 3}.sure{fill:var(--ground);stroke:var(--ink);stroke-width:1.4}
 .reliability{max-width:380px}
 .frame{fill:none;stroke:var(--rule)}.place{font-size:11px;font-weight:600;paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
-.dots{fill:none;stroke-width:5;stroke-linecap:round;opacity:.8}.ring{fill:var(--ground);stroke-width:1.7}.ring.known{stroke-width:4}.plainring{stroke:var(--soft)}
+.dots{fill:none;stroke-width:5;stroke-linecap:round;opacity:.8}.ring{fill:var(--ground);stroke-width:1.7}.ring.known{stroke-width:4.8}.plainring{stroke:var(--soft)}
 .c0{stroke:var(--blue)}.c1{stroke:var(--orange)}.c2{stroke:var(--green)}.c3{stroke:var(--vermillion)}.c4{stroke:var(--sky)}.c5{stroke:var(--pink)}.c6{stroke:var(--yellow)}.c7{stroke:var(--black)}
 .chooser{border:0;padding:0;margin:0;min-width:0}.chooser legend{float:left;padding:.2rem .8rem .2rem 0;font-size:.9rem;color:var(--soft)}
 .chooser input{position:absolute;opacity:0;width:1px;height:1px}.chooser label{display:inline-block;min-width:2.2em;padding:.2rem .6rem;margin:0 .25rem .3rem 0;border:1px solid var(--rule);border-radius:6px;text-align:center;font-size:.9rem;cursor:pointer}
@@ -124,8 +124,8 @@ h1{font-size:1.6rem}.figures th,.figures td{padding:.34rem .4rem}.figures .gap{p
 @media print{:root{color-scheme:light;--ink:#1c2024;--soft:#4d565f;--faint:#5f6972;--ground:#fff;--raised:#f5f6f8;--rule:#cfd5db;--grid:#e0e4e8;
 --blue:#0072b2;--vermillion:#c8500a;--green:#00805f;--purple:#a8508a;--sky:#3a94c8;--amber:#b87700;--grey:#6b747d;--orange:#d98b00;--yellow:#a89600;--pink:#c0699a;--black:#1c2024;
 --invert:1;--heat:0,114,178;--wave:#c3c9d0;--warn:#fff5df;--warn-edge:#e0a100;--on-strong:#fff;--on-mid:var(--ink)}
-@page{margin:14mm}.beside{display:block}body{max-width:none;padding:0;font-size:10pt}nav,audio,.chooser>label,.chooser>legend,.config{display:none}
-h2{margin-top:1.4rem;break-after:avoid}h3,figcaption,.legend,.note,summary{break-after:avoid}
+@page{margin:14mm}.beside{display:block}body{max-width:none;padding:0 1px;font-size:10pt}nav,audio,.chooser>label,.chooser>legend,.config{display:none}
+h2{margin-top:1.4rem;break-after:avoid}h3,figcaption,.legend,.note,.verdict,summary{break-after:avoid}.legend{break-inside:avoid}
 .columns{grid-template-columns:1fr 1fr}.thirds,.spots{grid-template-columns:repeat(3,1fr)}.cards{grid-template-columns:repeat(3,1fr)}
 .panes{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}.panes>.pane,.chooser .panes>.pane{display:block}.panes.one{grid-template-columns:1fr}
 figure,.cards,table,.chart,.note,.mark-box,.warnings,tr{break-inside:avoid}.scroll{overflow:visible}

@@ -43,7 +43,7 @@ function speakers({ groups }: RunReport): string | null {
   const rows = groups?.speaker ?? [];
   if (rows.length < 2) return null;
   const recalls = rows.map(({ ua }) => ua);
-  return `From speaker to speaker it is between ${percent(Math.min(...recalls))} and ${percent(Math.max(...recalls))} %.`;
+  return `From speaker to speaker that lies between ${percent(Math.min(...recalls))} and ${percent(Math.max(...recalls))} %.`;
 }
 
 /** What choosing the epoch on the test folds would have added. */
