@@ -5,20 +5,36 @@ import type { Evaluation } from './types.js';
 
 /** What the models judged: one line under the title. */
 export function described(evaluation: Evaluation): string {
-  const { corpus, conditions, kind, basis, classes } = evaluation;
-  const models = conditions[0]!.models;
-  const judges =
-    kind === 'own'
-      ? `${count(models.length, 'fold')}, each on its own test part`
-      : models.length === 1
-        ? `${models[0]!.name} on all of it`
-        : `${count(models.length, 'model')}, each on all of it${basis === 'ensemble' ? ', and the average of the folds' : ''}`;
-  return `${judges}; ${count(corpus.utterances, 'utterance')}, ${count(corpus.speakers, 'speaker')}, ${classes.length} classes (${classes.join(', ')})`;
+  const { corpus, classes } = evaluation;
+  return [
+    `${judges(evaluation)}; ${count(corpus.utterances, 'utterance')}`,
+    count(corpus.speakers, 'speaker'),
+    `${classes.length} classes (${classes.join(', ')})`,
+  ].join(', ');
+}
+
+function judges({ kind, basis, conditions }: Evaluation): string {
+  const { models } = conditions[0]!;
+  const several = count(models.length, 'model');
+  if (kind === 'own')
+    return models.length === 1
+      ? `${models[0]!.name} on its own test part`
+      : `${several}, each on the test part of its own fold`;
+  if (models.length === 1) return `${models[0]!.name} on all of it`;
+  return `${several}, each on all of it${basis === 'ensemble' ? ', and the average of the folds' : ''}`;
+}
+
+/** What `mean` is over, as the run's report says it; null where there is one fold's model at most. */
+export function meanName({ conditions }: Evaluation): string | null {
+  const folds = conditions[0]!.models.filter(({ fold }) => fold > 0);
+  const seeds = new Set(folds.map(({ seed }) => seed)).size;
+  if (folds.length < 2) return null;
+  return seeds > 1 ? `Mean of ${seeds} seeds` : `Mean of ${folds.length} folds`;
 }
 
 /** What `overall` is called. */
 export function basisName({ basis, conditions }: Evaluation): string {
-  if (basis === 'pooled') return 'All pooled';
+  if (basis === 'pooled' && conditions[0]!.models.length > 1) return 'All pooled';
   return basis === 'ensemble'
     ? 'Average of the folds'
     : (conditions[0]!.models.find(({ fold }) => fold > 0)?.name ?? 'final');
@@ -64,17 +80,18 @@ export function notes(evaluation: Evaluation): string[] {
       `Noise: ${noise.description}, seed ${noise.seed}; the SNR is over the active part of each utterance (from its first to its last frame within 40 dB of the loudest).`,
     );
   }
-  if (conditions.length > 1) {
-    const clipped = conditions.filter((condition) => condition.clipped > 0);
-    found.push(
-      `What is heard is rounded to 16 bits and cut off at full scale, as a recording would be${
-        clipped.length === 0
-          ? '; nothing was cut off'
-          : `; cut off: ${clipped.map(({ name, clipped: share }) => `${share < 0.001 ? '< 0.1' : percent(share)} % of the samples under ${name}`).join(', ')}`
-      }.`,
-    );
-  }
+  if (conditions.length > 1) found.push(clippingNote(conditions));
   return found;
+}
+
+function clippingNote(conditions: Evaluation['conditions']): string {
+  const cut = conditions.filter(({ clipped }) => clipped >= 0.001);
+  const listed = cut.map(({ name, clipped }) => `${percent(clipped)} % of the samples under ${name}`);
+  const rest = conditions.some(({ clipped }) => clipped > 0) ? 'less than 0.1 % of the samples' : 'nothing';
+  return (
+    'What is heard is rounded to 16 bits and cut off at full scale, as a recording would be; cut off: ' +
+    `${listed.length === 0 ? `${rest} under any condition` : listed.join(', ')}.`
+  );
 }
 
 /** Notes that every evaluation has, to be told once, and those of each. */

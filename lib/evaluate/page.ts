@@ -5,7 +5,7 @@ import { html, type Markup } from '../report/page/html.js';
 import { plainPage } from '../report/page/plain-page.js';
 import type { ComparedEvaluations, RunDifference } from './compare-evaluations.js';
 import { interval, points, pValue } from './figures.js';
-import { basisName, described, sharedNotes } from './notes.js';
+import { basisName, described, meanName, sharedNotes } from './notes.js';
 import type { ConditionReport, Evaluation } from './types.js';
 
 /** The page's text. The same input gives the same text. */
@@ -96,7 +96,7 @@ function section(evaluation: Evaluation, own: readonly string[], several: boolea
       ? []
       : [{ name: basisName(evaluation), ...clean.overall }]),
   ];
-  const folds = clean.models.filter(({ fold }) => fold > 0).length;
+  const mean = meanName(evaluation);
   return html`
 <section>
   <h2>${several ? evaluation.model : 'Figures'}</h2>
@@ -105,7 +105,7 @@ function section(evaluation: Evaluation, own: readonly string[], several: boolea
     <thead><tr><td></td><th scope="col">UA</th><th scope="col">95 % interval</th><th scope="col">WA</th><th scope="col">95 % interval</th><th scope="col">macro F1</th><th scope="col">n</th></tr></thead>
     <tbody>
       ${rows.map(({ name, ua, wa, mf1, n, ci95 }) => html`<tr><th scope="row">${name}</th><td class="key">${percent(ua)}</td><td>${interval(ci95?.ua)}</td><td>${percent(wa)}</td><td>${interval(ci95?.wa)}</td><td>${percent(mf1)}</td><td>${n}</td></tr>`)}
-      ${folds > 1 && html`<tr><th scope="row">Mean of ${folds} folds</th><td class="key">${percentSpread(clean.mean.ua)}</td><td></td><td>${percentSpread(clean.mean.wa)}</td><td></td><td>${percentSpread(clean.mean.mf1)}</td><td></td></tr>`}
+      ${mean && html`<tr><th scope="row">${mean}</th><td class="key">${percentSpread(clean.mean.ua)}</td><td></td><td>${percentSpread(clean.mean.wa)}</td><td></td><td>${percentSpread(clean.mean.mf1)}</td><td></td></tr>`}
       <tr><th scope="row">Chance</th><td>${percent(evaluation.chance.ua)}</td><td></td><td>${percent(evaluation.chance.wa)}</td><td></td><td></td><td></td></tr>
     </tbody>
   </table></div>

@@ -3,7 +3,7 @@ import { percent, percentSpread } from '../report/format.js';
 import { type Column, fittedTable, printable, wrap } from '../text-layout.js';
 import type { ComparedEvaluations, RunDifference } from './compare-evaluations.js';
 import { interval, points, pValue } from './figures.js';
-import { basisName, described, sharedNotes } from './notes.js';
+import { basisName, described, meanName, sharedNotes } from './notes.js';
 import type { Evaluation, ModelScores } from './types.js';
 
 const WIDTH = 100;
@@ -29,11 +29,8 @@ function single(evaluation: Evaluation, own: readonly string[]): string {
     String(scores.n),
   ];
   const rows = clean.models.map((model) => scored(model.name, model));
-  const folds = clean.models.filter(({ fold }) => fold > 0).length;
-  if (folds > 1) {
-    const { ua, wa } = clean.mean;
-    rows.push([`Mean of ${folds} folds`, percentSpread(ua), '', percentSpread(wa)]);
-  }
+  const mean = meanName(evaluation);
+  if (mean) rows.push([mean, percentSpread(clean.mean.ua), '', percentSpread(clean.mean.wa)]);
   if (basis !== 'single' && clean.models.length > 1) rows.push(scored(basisName(evaluation), clean.overall));
   rows.push(['Chance', percent(chance.ua), '', percent(chance.wa)]);
   return [
