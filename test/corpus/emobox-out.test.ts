@@ -18,7 +18,7 @@ let corpus: Corpus;
 beforeAll(async () => {
   const { root } = await fixtureTree('savee', { clean: true });
   corpus = await readCorpus('savee', { data: root });
-}, 60_000);
+}, 180_000);
 
 /** An utterance as both sides of a round trip must have it; the source's labels are another story. */
 const essence = ({ id, path, emotion, speaker, session, gender, text }: Utterance) => ({

@@ -28,7 +28,7 @@ const WORDS: Record<string, string> = {
 let complete: FixtureTree<Recording>;
 beforeAll(async () => {
   complete = await fixtureTree<Recording>('cremad', { empty: true });
-}, 60_000);
+}, 180_000);
 afterAll(removeTrees);
 
 /** Letters that most chose. */
@@ -117,7 +117,7 @@ describe('perceived labels', () => {
   let corpus: Corpus;
   beforeAll(async () => {
     corpus = await readCorpus('cremad', { data: complete.root, choices: { labels: 'perceived' } });
-  }, 60_000);
+  }, 180_000);
 
   test('are the majority votes of the audio alone; ties are dropped and counted', () => {
     const clear = complete.utterances.filter((one) => winners(one).length === 1);
