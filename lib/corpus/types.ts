@@ -63,7 +63,7 @@ export interface Corpus {
   warnings: string[];
   /** The copy lacks files that the corpus is known to have: its figures compare with no published ones. */
   partial?: boolean;
-  /** What was chosen where the corpus leaves a choice, every choice with its value. */
+  /** What was chosen where the corpus leaves a choice, every choice with its value; for `emobox`, which corpus its lists are of. */
   choices?: Record<string, string>;
 }
 
