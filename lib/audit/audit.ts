@@ -61,6 +61,10 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   report.subject = record ? `run ${record.path}` : source.subject;
   report.hash = source.hash ?? (corpus && source.stated ? statedHash(source.stated, plan) : undefined);
   report.faults.push(...source.faults);
+  if (corpus && source.stated?.hash !== undefined && source.stated.hash !== report.hash)
+    report.faults.push(
+      `This copy of ${corpus.name} does not give the utterances that the plan's hash stands for.`,
+    );
   report.leaks.push(...unplanned);
   report.notChecked.push(...missing, ...(audio?.missing ?? []));
   if (source.stated && !corpus)
