@@ -80,7 +80,12 @@ export function notes(evaluation: Evaluation): string[] {
       `Noise: ${noise.description}, seed ${noise.seed}; the SNR is over the active part of each utterance (from its first to its last frame within 40 dB of the loudest).`,
     );
   }
-  if (conditions.length > 1) found.push(clippingNote(conditions));
+  if (conditions.length > 1) {
+    found.push(clippingNote(conditions));
+    const smallest = 2 ** (1 - corpus.speakers);
+    if (corpus.speakers > 1 && smallest > 0.05)
+      found.push(`With ${corpus.speakers} speakers no p can be below ${smallest}, however large the change.`);
+  }
   return found;
 }
 

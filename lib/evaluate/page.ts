@@ -1,10 +1,10 @@
 /** Evaluations as a page: figures, robustness curves of several runs in one chart, and what to mind. */
-import { percent, percentSpread } from '../report/format.js';
+import { brackets, percent, percentSpread } from '../report/format.js';
 import { comparisonChart } from '../report/page/comparison-chart.js';
 import { html, type Markup } from '../report/page/html.js';
 import { plainPage } from '../report/page/plain-page.js';
 import type { ComparedEvaluations, RunDifference } from './compare-evaluations.js';
-import { interval, points, pValue } from './figures.js';
+import { points, pValue } from './figures.js';
 import { basisName, described, meanName, sharedNotes } from './notes.js';
 import type { ConditionReport, Evaluation } from './types.js';
 
@@ -81,7 +81,7 @@ function differencesSection(
   <h2>Against ${first.model}</h2>
   <div class="scroll"><table class="figures">
     <thead><tr><th scope="col">run</th><th scope="col">condition</th><th scope="col">UA, difference</th><th scope="col">95 % interval</th><th scope="col">p</th><th scope="col">WA, difference</th><th scope="col">95 % interval</th><th scope="col">p</th></tr></thead>
-    <tbody>${differences.map(({ run, condition, ua, wa }) => html`<tr><th scope="row">${run}</th><td>${condition}</td><td class="key">${points(ua)}</td><td>${interval(ua?.ci95)}</td><td>${pValue(ua?.p)}</td><td>${points(wa)}</td><td>${interval(wa?.ci95)}</td><td>${pValue(wa?.p)}</td></tr>`)}</tbody>
+    <tbody>${differences.map(({ run, condition, ua, wa }) => html`<tr><th scope="row">${run}</th><td>${condition}</td><td class="key">${points(ua)}</td><td>${brackets(ua?.ci95)}</td><td>${pValue(ua?.p)}</td><td>${points(wa)}</td><td>${brackets(wa?.ci95)}</td><td>${pValue(wa?.p)}</td></tr>`)}</tbody>
   </table></div>
   <p class="note">In percent points, over the same utterances, paired by speaker; p: permutation test over speakers, each row by itself.</p>
 </section>`;
@@ -104,7 +104,7 @@ function section(evaluation: Evaluation, own: readonly string[], several: boolea
   <div class="scroll"><table class="figures">
     <thead><tr><td></td><th scope="col">UA</th><th scope="col">95 % interval</th><th scope="col">WA</th><th scope="col">95 % interval</th><th scope="col">macro F1</th><th scope="col">n</th></tr></thead>
     <tbody>
-      ${rows.map(({ name, ua, wa, mf1, n, ci95 }) => html`<tr><th scope="row">${name}</th><td class="key">${percent(ua)}</td><td>${interval(ci95?.ua)}</td><td>${percent(wa)}</td><td>${interval(ci95?.wa)}</td><td>${percent(mf1)}</td><td>${n}</td></tr>`)}
+      ${rows.map(({ name, ua, wa, mf1, n, ci95 }) => html`<tr><th scope="row">${name}</th><td class="key">${percent(ua)}</td><td>${brackets(ci95?.ua)}</td><td>${percent(wa)}</td><td>${brackets(ci95?.wa)}</td><td>${percent(mf1)}</td><td>${n}</td></tr>`)}
       ${mean && html`<tr><th scope="row">${mean}</th><td class="key">${percentSpread(clean.mean.ua)}</td><td></td><td>${percentSpread(clean.mean.wa)}</td><td></td><td>${percentSpread(clean.mean.mf1)}</td><td></td></tr>`}
       <tr><th scope="row">Chance</th><td>${percent(evaluation.chance.ua)}</td><td></td><td>${percent(evaluation.chance.wa)}</td><td></td><td></td><td></td></tr>
     </tbody>
@@ -117,7 +117,7 @@ function section(evaluation: Evaluation, own: readonly string[], several: boolea
 function conditionTable(evaluation: Evaluation): Markup {
   return html`<div class="scroll"><table class="figures">
     <thead><tr><th scope="col">${basisName(evaluation)}</th><th scope="col">UA</th><th scope="col">95 % interval</th><th scope="col">change</th><th scope="col">95 % interval</th><th scope="col">p</th><th scope="col">WA</th><th scope="col">change</th></tr></thead>
-    <tbody>${evaluation.conditions.map(({ name, overall, change }) => html`<tr><th scope="row">${name}</th><td class="key">${percent(overall.ua)}</td><td>${interval(overall.ci95?.ua)}</td><td>${points(change?.ua)}</td><td>${interval(change?.ua?.ci95)}</td><td>${pValue(change?.ua?.p)}</td><td>${percent(overall.wa)}</td><td>${points(change?.wa)}</td></tr>`)}</tbody>
+    <tbody>${evaluation.conditions.map(({ name, overall, change }) => html`<tr><th scope="row">${name}</th><td class="key">${percent(overall.ua)}</td><td>${brackets(overall.ci95?.ua)}</td><td>${points(change?.ua)}</td><td>${brackets(change?.ua?.ci95)}</td><td>${pValue(change?.ua?.p)}</td><td>${percent(overall.wa)}</td><td>${points(change?.wa)}</td></tr>`)}</tbody>
   </table></div>
   <p class="note">In percent. Change: against clean, over the same utterances, paired by speaker; p: permutation test over speakers.</p>`;
 }

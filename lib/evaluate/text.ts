@@ -1,8 +1,8 @@
 /** Evaluations as a few lines for a terminal. */
-import { percent, percentSpread } from '../report/format.js';
+import { brackets, percent, percentSpread } from '../report/format.js';
 import { type Column, fittedTable, printable, wrap } from '../text-layout.js';
 import type { ComparedEvaluations, RunDifference } from './compare-evaluations.js';
-import { interval, points, pValue } from './figures.js';
+import { points, pValue } from './figures.js';
 import { basisName, described, meanName, sharedNotes } from './notes.js';
 import type { Evaluation, ModelScores } from './types.js';
 
@@ -23,9 +23,9 @@ function single(evaluation: Evaluation, own: readonly string[]): string {
   const scored = (name: string, scores: Pick<ModelScores, 'ua' | 'wa' | 'ci95' | 'n'>) => [
     name,
     percent(scores.ua),
-    interval(scores.ci95?.ua),
+    brackets(scores.ci95?.ua),
     percent(scores.wa),
-    interval(scores.ci95?.wa),
+    brackets(scores.ci95?.wa),
     String(scores.n),
   ];
   const rows = clean.models.map((model) => scored(model.name, model));
@@ -53,9 +53,9 @@ function conditionTable(evaluation: Evaluation): string[] {
   const rows = evaluation.conditions.map(({ name, overall, change }) => [
     name,
     percent(overall.ua),
-    interval(overall.ci95?.ua),
+    brackets(overall.ci95?.ua),
     points(change?.ua),
-    interval(change?.ua?.ci95),
+    brackets(change?.ua?.ci95),
     pValue(change?.ua?.p),
     percent(overall.wa),
     points(change?.wa),

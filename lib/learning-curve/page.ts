@@ -1,10 +1,11 @@
 /** Learning curves as a page: one chart for all, tables, and the differences from the first. */
-import { percent, percentSpread } from '../report/format.js';
+import { points, pValue } from '../evaluate/figures.js';
+import { brackets, percent, percentSpread } from '../report/format.js';
 import { comparisonChart } from '../report/page/comparison-chart.js';
 import { html, type Markup } from '../report/page/html.js';
 import { plainPage } from '../report/page/plain-page.js';
 import { type CurveDifference, type CurveIn, curveNames, describeCurve } from './side-by-side.js';
-import { range, share } from './text.js';
+import { share } from './text.js';
 
 /** The page's text. The same input gives the same text. */
 export function renderLearningCurvePage(
@@ -65,20 +66,18 @@ function table({ curve }: CurveIn, name: string, several: boolean): Markup {
   ${several && html`<p class="note">${describeCurve(curve)}</p>`}
   <div class="scroll"><table class="figures">
     <thead><tr><th scope="col">training</th><th scope="col">utterances</th><th scope="col">UA</th><th scope="col">pooled UA</th><th scope="col">95 % interval</th><th scope="col">WA</th><th scope="col">pooled WA</th><th scope="col">95 % interval</th></tr></thead>
-    <tbody>${curve.points.map(({ fraction, utterances, mean, pooled }) => html`<tr><th scope="row">${share(fraction)}</th><td>${utterances.toFixed(0)}</td><td>${percentSpread(mean.ua)}</td><td class="key">${percent(pooled.ua)}</td><td>${range(pooled.ci95?.ua)}</td><td>${percentSpread(mean.wa)}</td><td>${percent(pooled.wa)}</td><td>${range(pooled.ci95?.wa)}</td></tr>`)}</tbody>
+    <tbody>${curve.points.map(({ fraction, utterances, mean, pooled }) => html`<tr><th scope="row">${share(fraction)}</th><td>${utterances.toFixed(0)}</td><td>${percentSpread(mean.ua)}</td><td class="key">${percent(pooled.ua)}</td><td>${brackets(pooled.ci95?.ua)}</td><td>${percentSpread(mean.wa)}</td><td>${percent(pooled.wa)}</td><td>${brackets(pooled.ci95?.wa)}</td></tr>`)}</tbody>
   </table></div>
 </section>`;
 }
 
 function differenceTable(differences: readonly CurveDifference[]): Markup {
-  const signed = (value: number | null) =>
-    value !== null && value > 0 ? `+${percent(value)}` : percent(value);
   return html`
 <section>
   <h2>Against ${differences[0]!.against}</h2>
   <div class="scroll"><table class="figures">
     <thead><tr><th scope="col">curve</th><th scope="col">training</th><th scope="col">UA, difference</th><th scope="col">95 % interval</th><th scope="col">p</th><th scope="col">WA, difference</th><th scope="col">95 % interval</th><th scope="col">p</th></tr></thead>
-    <tbody>${differences.map(({ curve, fraction, ua, wa }) => html`<tr><th scope="row">${curve}</th><td>${share(fraction)}</td><td class="key">${signed(ua.difference)}</td><td>${range(ua.ci95)}</td><td>${ua.p?.toFixed(3)}</td><td>${signed(wa.difference)}</td><td>${range(wa.ci95)}</td><td>${wa.p?.toFixed(3)}</td></tr>`)}</tbody>
+    <tbody>${differences.map(({ curve, fraction, ua, wa }) => html`<tr><th scope="row">${curve}</th><td>${share(fraction)}</td><td class="key">${points(ua)}</td><td>${brackets(ua.ci95)}</td><td>${pValue(ua.p)}</td><td>${points(wa)}</td><td>${brackets(wa.ci95)}</td><td>${pValue(wa.p)}</td></tr>`)}</tbody>
   </table></div>
   <p class="note">In percent points of the pooled figures, over the same utterances, paired by speaker; p: permutation test over speakers, each row by itself.</p>
 </section>`;

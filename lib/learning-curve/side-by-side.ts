@@ -64,5 +64,10 @@ export function describeCurve({ corpus, protocol, config, points }: LearningCurv
   const on = Object.entries(losses).flatMap(([name, weight]) => (weight > 0 ? [name] : []));
   const folds = points[0]?.folds ?? [];
   const seeds = points[0]?.seeds ?? [];
-  return `${corpus}, ${protocol}: mix ${mix.kind}, pooling ${pooling}, losses ${on.join(' + ')}, ${epochs} epochs; folds ${folds.join(', ')}, seed ${seeds.join(', ')}`;
+  return `${corpus}, ${protocol}: mix ${mix.kind}, pooling ${pooling}, losses ${on.join(' + ')}, ${epochs} epochs; ${named('fold', folds)}, ${named('seed', seeds)}`;
+}
+
+/** `fold 1`, `folds 1, 2`. */
+function named(noun: string, numbers: readonly number[]): string {
+  return `${noun}${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`;
 }

@@ -1,6 +1,6 @@
 /** Learning curves as a few lines for a terminal. */
-import { percent, percentSpread } from '../report/format.js';
-import type { Interval } from '../report/types.js';
+import { points, pValue } from '../evaluate/figures.js';
+import { brackets, percent, percentSpread } from '../report/format.js';
 import { fittedTable, printable, wrap } from '../text-layout.js';
 import { type CurveDifference, type CurveIn, curveNames, describeCurve } from './side-by-side.js';
 
@@ -18,7 +18,7 @@ export function renderLearningCurveText(
       utterances.toFixed(0),
       percentSpread(mean.ua),
       percent(pooled.ua),
-      range(pooled.ci95?.ua),
+      brackets(pooled.ci95?.ua),
       percentSpread(mean.wa),
       percent(pooled.wa),
     ]);
@@ -49,8 +49,6 @@ export function renderLearningCurveText(
 
 function differenceTable(differences: readonly CurveDifference[]): string {
   const right = (title: string) => ({ title, align: 'right' as const });
-  const signed = (value: number | null) =>
-    value !== null && value > 0 ? `+${percent(value)}` : percent(value);
   return [
     `Pooled UA against ${printable(differences[0]!.against)}, paired by speaker; p: permutation test over speakers`,
     ...fittedTable(
@@ -58,9 +56,9 @@ function differenceTable(differences: readonly CurveDifference[]): string {
       differences.map(({ curve, fraction, ua }) => [
         printable(curve),
         share(fraction),
-        signed(ua.difference),
-        range(ua.ci95),
-        ua.p === null ? '' : ua.p.toFixed(3),
+        points(ua),
+        brackets(ua.ci95),
+        pValue(ua.p),
       ]),
       WIDTH,
     ),
@@ -70,8 +68,4 @@ function differenceTable(differences: readonly CurveDifference[]): string {
 /** `10 %`, `2.5 %`. */
 export function share(fraction: number): string {
   return `${Number((100 * fraction).toPrecision(6))} %`;
-}
-
-export function range(interval: Interval | null | undefined): string {
-  return interval ? `${percent(interval[0])} to ${percent(interval[1])}` : '';
 }

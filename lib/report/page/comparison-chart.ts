@@ -58,7 +58,7 @@ export function comparisonChart(input: ComparisonChart): Markup {
   const chance =
     input.chance === undefined
       ? null
-      : html`<line class="mark" x1="${PLOT.left}" x2="${PLOT.right}" y1="${y(input.chance)}" y2="${y(input.chance)}"/><text class="tick" x="${PLOT.right}" y="${y(input.chance) - 4}" text-anchor="end">chance ${percent(input.chance)}</text>`;
+      : html`<line class="mark" x1="${PLOT.left}" x2="${PLOT.right}" y1="${y(input.chance)}" y2="${y(input.chance)}"/><text class="tick" x="${PLOT.left + 2}" y="${y(input.chance) - 4}">chance ${percent(input.chance)}</text>`;
   const curves = series.map(({ points }, index) => {
     const shift = (index - (series.length - 1) / 2) * APART;
     const at = (point: ChartPoint) => round(x(point.x) + shift);
@@ -88,7 +88,14 @@ export function comparisonChart(input: ComparisonChart): Markup {
       html`<span><svg viewBox="0 0 26 8"><line class="line ${kindOf(index)}" x1="1" x2="25" y1="4" y2="4"/></svg>${name}</span>`,
   );
   return html`<p class="legend" aria-hidden="true">${legend}</p>${chart(
-    { id: input.id, width: WIDTH, height: HEIGHT, title: input.title, description: `${told.join('. ')}.` },
+    {
+      id: input.id,
+      kind: 'strip',
+      width: WIDTH,
+      height: HEIGHT,
+      title: input.title,
+      description: `${told.join('. ')}.`,
+    },
     [
       ...grid,
       ...labels,

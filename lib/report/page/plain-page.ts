@@ -19,7 +19,7 @@ export function plainPage(page: PlainPage, sections: readonly (Markup | null)[])
   const { version, title, heading, facts, warnings, synthetic } = page;
   const header = html`<h1>${heading}</h1>
   <p class="note">${facts}</p>
-  ${synthetic && html`<p class="synthetic"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures say nothing about real speech.</p>`}
+  ${synthetic && html`<p class="mark-box"><strong>Synthetic speech.</strong> This corpus is computed by the tool itself, not recorded. The figures say nothing about real speech.</p>`}
   ${warnings.length > 0 && html`<aside class="warnings" aria-label="Warnings"><strong>Mind</strong><ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></aside>`}`;
   return document({ version, title, header, sections });
 }
