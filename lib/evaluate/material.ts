@@ -31,6 +31,7 @@ export function corpusAsked(
   const asked = { data, choices, allowPartial, speakerPattern, speakers };
   for (const [key, value] of Object.entries(asked))
     if (value !== undefined) Object.assign(read, { [key]: value });
+  if (own && choices) read.choices = { ...own.choices, ...choices };
   return { name, options: read, onBadAudio: onBadAudio ?? own?.onBadAudio ?? 'fail' };
 }
 
