@@ -91,12 +91,12 @@ function several({ first, others }: Comparison, style: Style): string[] {
 
 function howTested(others: readonly RunAgainstFirst[], style: Style): string[] {
   return others.flatMap((test) => {
-    const { exact, ways } = test.permutation;
+    const { exact, ways, informative } = test.permutation;
     const { b, c, p } = test.mcnemar;
     const who = others.length > 1 ? `${printable(test.run.name)}: ` : '';
     const how = exact ? `all ${ways} ways` : `${ways} random ways`;
     return [
-      `${who}p by permutation over ${count(test.speakers, 'speaker')}, ${how} of swapping.`,
+      `${who}p by permutation over ${count(test.speakers, 'speaker')}, ${how} of swapping${informative < test.speakers ? ` the ${informative} that differ` : ''}.`,
       ...wrap(
         `${who}McNemar, a description that takes utterances as independent: ${b} right in the first run only, ${c} in the second only, ${pText(p)}.`,
         WIDTH,

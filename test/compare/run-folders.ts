@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Random } from '../../lib/random/philox.js';
 import { buildReport } from '../../lib/report/index.js';
 import type { PredictionLine, RunReport } from '../../lib/report/types.js';
-import { epochLine } from '../report/tiny-run.js';
+import { epochLine, reportInput } from '../report/tiny-run.js';
 
 export const CLASSES = ['anger', 'neutral', 'sadness'];
 
@@ -47,15 +47,7 @@ export async function writeRun(
   const selected = lines('selected');
   const bestOnTest = lines('bestOnTest');
   const folds = [1, 2].filter((fold) => selected.some((line) => line.fold === fold));
-  const report = buildReport({
-    run: 'run',
-    created: '2026-01-02T03:04:05.678Z',
-    version: '1.2.3',
-    corpus: 'mine',
-    synthetic: false,
-    protocol: 'group-2',
-    protocolFolds: 2,
-    validation: 'next-fold',
+  const input = reportInput({
     classes,
     folds: folds.map((fold) => ({
       fold,
@@ -69,6 +61,7 @@ export async function writeRun(
       },
     })),
   });
+  const report = buildReport(input);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'report.json'), JSON.stringify({ ...report, ...options.report }));
   await writeFile(
