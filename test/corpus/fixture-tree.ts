@@ -4,6 +4,9 @@ import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { expect } from '@jest/globals';
+
+import { DataError } from '../../lib/errors.js';
 import { makeFolder } from './temporary-tree.js';
 
 /** The generator's own truth about an utterance; what else a corpus has is in further fields. */
@@ -54,6 +57,13 @@ export async function lacking<R>(tree: FixtureTree, relative: string, use: () =>
   } finally {
     await rename(aside, place);
   }
+}
+
+/** The error that a reading ends with, which must be one about the data. */
+export async function refusalOf(reading: Promise<unknown>): Promise<DataError> {
+  const error: unknown = await reading.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DataError);
+  return error as DataError;
 }
 
 /** How many of a list there are of each kind. */

@@ -42,7 +42,7 @@ const UTTERANCE = /^(Ses0([1-5])[FM]_(?:(impro)\d\d[ab]?|script\d\d_\d[ab]?))_([
 const DIALOG = /^Ses0[1-5][FM]_(?:impro\d\d[ab]?|script\d\d_\d[ab]?)$/;
 // Blanks in place of tabs are met in copies that went through an editor.
 const HEADER =
-  /^\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\s+(Ses\w+)\s+(\w+)\s+\[\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*\]\s*$/;
+  /^\[\s*(?<start>[\d.]+)\s*-\s*(?<end>[\d.]+)\s*\]\s+(?<id>Ses\w+)\s+(?<label>\w+)\s+\[\s*(?<valence>[\d.]+)\s*,\s*(?<activation>[\d.]+)\s*,\s*(?<dominance>[\d.]+)\s*\]\s*$/;
 const RATER = /^C-(E\d+):([^(]*)/;
 const SENTENCE = /^(Ses\w+)\s+\[[\d.]+\s*-\s*[\d.]+\]:\s*(.*?)\s*$/;
 
@@ -93,18 +93,9 @@ export function parseLabels(text: string): LabelFile {
 }
 
 function parseHeader(content: string, line: number): LabelBlock | undefined {
-  const match = HEADER.exec(content);
-  if (match === null) return undefined;
-  const [start, end, id, label, valence, activation, dominance] = match.slice(1) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { id, label: label.toLowerCase(), start, end, valence, activation, dominance, raters: [], line };
+  type Field = Exclude<keyof LabelBlock, 'raters' | 'line'>;
+  const fields = HEADER.exec(content)?.groups as Record<Field, string> | undefined;
+  return fields && { ...fields, label: fields.label.toLowerCase(), raters: [], line };
 }
 
 /** Sentences by utterance id. Lines of other shapes (`M: [LAUGHTER]`, turns without an id) are passed over. */

@@ -48,29 +48,25 @@ export interface EvaluationFile {
   unreadable: number[];
 }
 
-const NAME = /^(?:MSP|UTD)-IMPROV-S(\d\d)([AHNS])-(([FM])0([1-6]))-([PRST])-([FM]{2}\d{2,3})$/;
-const NUMBER = '(NaN|-?[\\d.]+)';
+const NAME =
+  /^(?:MSP|UTD)-IMPROV-S(?<sentence>\d\d)(?<intended>[AHNS])-(?<speaker>(?<letter>[FM])0(?<session>[1-6]))-(?<scenario>[PRST])-(?<turn>[FM]{2}\d{2,3})$/;
+const mean = (letter: string, name: string): string => `${letter}: *(?<${name}>NaN|-?[\\d.]+) *`;
 // After D stands a blank before the semicolon; any number of blanks is taken anywhere.
 const HEADER = new RegExp(
-  `^(?:UTD|MSP)-IMPROV-([A-Z0-9-]+)\\.avi *; *([A-Z]) *; *A: *${NUMBER} *; *V: *${NUMBER} *; *D: *${NUMBER} *; *N: *${NUMBER} *;? *$`,
+  `^(?:UTD|MSP)-IMPROV-(?<name>[A-Z0-9-]+)\\.avi *; *(?<consensus>[A-Z]) *; *${mean('A', 'activation')}; *` +
+    `${mean('V', 'valence')}; *${mean('D', 'dominance')}; *${mean('N', 'naturalness')};?$`,
   'i',
 );
-const RATER = /^ *([\w-]+) *; *([A-Za-z]+) *;/;
+const RATER = /^ *(?<rater>[\w-]+) *; *(?<word>[A-Za-z]+) *;/;
 
 /** The parts of an audio or video name without extension; undefined for another name. */
 export function parseName(stem: string): NameParts | undefined {
-  const match = NAME.exec(stem);
-  if (match === null) return undefined;
-  const [sentence, intended, speaker, letter, session, scenario, turn] = match.slice(1) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    ScenarioCode,
-    string,
-  ];
-  return { sentence, intended, speaker, gender: letter === 'F' ? 'female' : 'male', session, scenario, turn };
+  const fields = NAME.exec(stem)?.groups as
+    | Record<Exclude<keyof NameParts, 'gender'> | 'letter', string>
+    | undefined;
+  if (fields === undefined) return undefined;
+  const { letter, scenario, ...rest } = fields;
+  return { ...rest, scenario: scenario as ScenarioCode, gender: letter === 'F' ? 'female' : 'male' };
 }
 
 /** The blocks of `Evalution.txt`, in order. */
@@ -91,9 +87,9 @@ export function parseEvaluations(text: string): EvaluationFile {
       current = undefined;
       continue;
     }
-    const row = RATER.exec(content);
-    if (row === null || current === undefined) continue;
-    const [, rater, word] = row as unknown as [string, string, string];
+    const row = RATER.exec(content)?.groups as Record<'rater' | 'word', string> | undefined;
+    if (row === undefined || current === undefined) continue;
+    const { rater, word } = row;
     // Some raters stand twice in a block; one person has one vote.
     if (!raters.has(rater)) current.raters.push(word);
     raters.add(rater);
@@ -102,26 +98,11 @@ export function parseEvaluations(text: string): EvaluationFile {
 }
 
 function parseHeader(content: string, line: number): Evaluation | undefined {
-  const match = HEADER.exec(content.trim());
-  if (match === null) return undefined;
-  const [name, consensus, activation, valence, dominance, naturalness] = match.slice(1) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  type Field = 'name' | 'consensus' | 'activation' | 'valence' | 'dominance' | 'naturalness';
+  const fields = HEADER.exec(content.trim())?.groups as Record<Field, string> | undefined;
+  if (fields === undefined) return undefined;
+  const { name, consensus, ...means } = fields;
   const id = `MSP-IMPROV-${name.toUpperCase()}`;
   if (parseName(id) === undefined) return undefined;
-  return {
-    id,
-    consensus: consensus.toUpperCase(),
-    activation,
-    valence,
-    dominance,
-    naturalness,
-    raters: [],
-    line,
-  };
+  return { id, consensus: consensus.toUpperCase(), ...means, raters: [], line };
 }
