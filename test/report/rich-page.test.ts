@@ -44,7 +44,7 @@ test('the headline: both selections with intervals, over how many speakers', () 
   );
   expect(rows).toHaveLength(2);
   for (const row of rows) expect(row.match(/\[71\.0, 97\.0\]/g)).toHaveLength(3); // macro F1 has none here
-  expect(text).toContain('95 % intervals of the pooled figures, over the held-out speakers of 4');
+  expect(text).toContain('95 % intervals of the pooled figures, over the 4 held-out speakers');
   const single = pageOf(({ report }) => {
     for (const pooled of Object.values(report.pooled))
       pooled.ci95 = { wa: null, ua: null, wf1: null, mf1: null };

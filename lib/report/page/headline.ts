@@ -79,10 +79,9 @@ function pooledInterval({ pooled }: RunReport, figure: 'ua' | 'wa'): Markup | nu
 function intervalNote({ pooled, speakers }: RunReport): string {
   const { ci95 } = pooled.selected;
   if (!ci95) return '';
-  const over = speakers === undefined ? '' : ` of ${speakers}`;
   if (FIGURES.every((figure) => !ci95[figure]))
     return ' No interval: a single speaker says nothing of how others would do.';
-  return ` In brackets: 95 % intervals of the pooled figures, over the held-out speakers${over}.`;
+  return ` In brackets: 95 % intervals of the pooled figures, over the ${speakers === undefined ? 'held-out speakers' : count(speakers, 'held-out speaker')}.`;
 }
 
 function row(report: RunReport, selection: Selection): Markup {
@@ -137,7 +136,7 @@ function foldStrip(report: RunReport): Markup {
       width,
       height: bottom + 22,
       id: 'strip',
-      kind: 'strip',
+      kind: report.folds.length > 20 ? 'strip many' : 'strip',
       title: 'UA of each fold',
       description: rows
         .map(

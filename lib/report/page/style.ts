@@ -47,7 +47,7 @@ th[scope=row]{text-align:left;font-weight:500}
 .headline .figures tbody tr.bestOnTest{background:none}
 .figures .gap{padding-left:1.5rem}
 .key{font-weight:650}.ci{display:block;font-weight:400;line-height:1.1}
-.headline tr.selected{font-size:1rem}.headline tr.bestOnTest,.headline tr.target,.headline tr.chance{color:var(--soft)}
+.headline tr.selected{font-size:.95rem}.headline .figures th,.headline .figures td{padding-left:.4rem;padding-right:.4rem}.headline .figures .gap{padding-left:1rem}.many .fold{opacity:.4}.headline tr.bestOnTest,.headline tr.target,.headline tr.chance{color:var(--soft)}
 .bestOnTest .key{font-weight:500}.headline tr.target th,.headline tr.target td{border-top:1px dashed var(--rule);font-style:italic}
 .headline tr.target small{font-style:normal;display:block}
 abbr{text-decoration:none;cursor:help}
@@ -129,6 +129,6 @@ h2{margin-top:1.4rem;break-after:avoid}h3,figcaption,.legend,.note,.verdict,summ
 .columns{grid-template-columns:1fr 1fr}.thirds,.spots{grid-template-columns:repeat(3,1fr)}.cards{grid-template-columns:repeat(3,1fr)}
 .panes{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}.panes>.pane,.chooser .panes>.pane{display:block}.panes.one{grid-template-columns:1fr}
 figure,.cards,table,.chart,.note,.mark-box,.warnings,tr{break-inside:avoid}.scroll{overflow:visible}
-.figures th,.figures td{padding:.2rem .26rem;font-size:8pt}.figures .gap{padding-left:.7rem}.figures small{font-size:7pt}.headline tr.selected{font-size:inherit}.short{font-size:10.5pt}
+.figures th,.figures td{padding:.2rem .26rem;font-size:8pt}.figures .gap{padding-left:.7rem}.figures small{font-size:6.5pt}.headline .figures th,.headline .figures td{padding:.2rem .16rem}.headline .figures .gap{padding-left:.5rem}.headline tr.selected{font-size:inherit}.short{font-size:10.5pt}
 .card,.bar,.badge,.warnings,.mark-box,pre,.dots,.ring{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{color:inherit}}
 `;
