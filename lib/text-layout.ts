@@ -100,6 +100,15 @@ export function fittedTable(
   return [columns.map(({ title }) => title), ...rows].map(line);
 }
 
+/** A column with its own cells, so that leaving it out leaves the others as they are. */
+export type FilledColumn = Column & { cells: readonly string[] };
+
+/** As `fittedTable`, of columns of equal length. */
+export function filledTable(columns: readonly FilledColumn[], width: number): string[] {
+  const rows = (columns[0]?.cells ?? []).map((_, i) => columns.map(({ cells }) => cells[i]!));
+  return fittedTable(columns, rows, width);
+}
+
 const BLOCKS = '\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588';
 
 /** One block for each count, as high as its share of the largest; a space for none. */

@@ -3,8 +3,9 @@ import { dirname } from 'node:path';
 import { listSome } from '../corpus/audio-files.js';
 import { formatBytes, formatDuration } from '../format.js';
 import type { Distribution, Histogram } from '../metrics/distribution.js';
-import { type Column, columnsOf, fittedTable, printable, sparkline, wrap } from '../text-layout.js';
-import type { CorpusDescription } from './types.js';
+import { type Column, filledTable, fittedTable, printable, sparkline, wrap } from '../text-layout.js';
+import { speakerTable } from './speakers-text.js';
+import type { ClassDescription, CorpusDescription } from './types.js';
 import { levelOf, percentOf, secondsOf, sourcesText, times } from './words.js';
 
 export interface DescriptionStyle {
@@ -15,9 +16,6 @@ export interface DescriptionStyle {
 
 const PLAIN: DescriptionStyle = { bold: (t) => t, dim: (t) => t, yellow: (t) => t };
 
-/** Speakers listed; of more, the page and --json have all. */
-const SHOWN_SPEAKERS = 30;
-
 /** Counts, lengths, levels and warnings as text without a trailing line break, no wider than `width` columns. */
 export function renderDescriptionText(
   description: CorpusDescription,
@@ -27,7 +25,7 @@ export function renderDescriptionText(
   const blocks = [
     heading(description, width, style),
     classLines(description, width, style),
-    speakerLines(description, width, style),
+    titledSpeakers(description, width, style),
     sessionLines(description, width, style),
     audioLines(description, width, style),
     labelLines(description, width, style),
@@ -88,123 +86,54 @@ function classLines(description: CorpusDescription, width: number, style: Descri
   const sourced = description.perClass.some((one) => sourcesText(one) !== '');
   // Which labels were joined is worth more than what can be computed; how one label is spelt is not.
   const joined = description.perClass.some(({ sources }) => Object.keys(sources).length > 1);
-  const rows = description.perClass.map((one) => [
-    printable(one.class),
-    String(one.utterances),
-    percentOf(one.utterances / description.utterances),
-    String(one.speakers),
-    one.seconds ? secondsOf(one.seconds.mean) : '',
-    one.level ? `${levelOf(one.level.mean)} \u00b1 ${one.level.std.toFixed(1)}` : '',
-    printable(sourcesText(one)),
-  ]);
+  const { perClass, utterances } = description;
+  const column = (
+    title: string,
+    cell: (one: ClassDescription) => string,
+    more: Omit<Column, 'title'> = {},
+  ) => ({
+    title,
+    cells: perClass.map(cell),
+    ...more,
+  });
+  const right = { align: 'right' } as const;
   return titled(
-    fittedTable(
+    filledTable(
       [
-        { title: 'class', cut: true },
-        { title: 'utterances', align: 'right' },
-        { title: 'share', align: 'right', optional: 1 },
-        { title: 'speakers', align: 'right', optional: 2 },
+        column('class', (one) => printable(one.class), { cut: true }),
+        column('utterances', (one) => String(one.utterances), right),
+        column('share', (one) => percentOf(one.utterances / utterances), { ...right, optional: 1 }),
+        column('speakers', (one) => String(one.speakers), { ...right, optional: 2 }),
         ...(heard
-          ? ([
-              { title: 'mean s', align: 'right' },
-              { title: 'level dBFS', align: 'right' },
-            ] as const)
+          ? [
+              column('mean s', ({ seconds }) => (seconds ? secondsOf(seconds.mean) : ''), right),
+              column(
+                'level dBFS',
+                ({ level }) => (level ? `${levelOf(level.mean)} \u00b1 ${level.std.toFixed(1)}` : ''),
+                right,
+              ),
+            ]
           : []),
-        ...(sourced ? [{ title: 'labels of the source', optional: joined ? 0 : 3 }] : []),
+        ...(sourced
+          ? [
+              column('labels of the source', (one) => printable(sourcesText(one)), {
+                optional: joined ? 0 : 3,
+              }),
+            ]
+          : []),
       ],
-      heard ? rows : rows.map((row) => row.filter((_, c) => c !== 4 && c !== 5)),
       width,
     ),
     style,
   );
 }
 
-function speakerLines(description: CorpusDescription, width: number, style: DescriptionStyle): string[] {
-  const { perSpeaker, perClass, audio } = description;
-  const shown = perSpeaker.slice(0, SHOWN_SPEAKERS);
-  const gendered = description.genders !== undefined;
-  const sessions = perSpeaker.some((speaker) => speaker.sessions !== undefined);
-  const columns: (Column & { cells: string[] })[] = [
-    { title: 'speaker', cut: true, cells: shown.map(({ speaker }) => printable(speaker)) },
-    ...(gendered ? [{ title: 'gender', optional: 2, cells: shown.map(({ gender }) => gender ?? '') }] : []),
-    ...(sessions
-      ? [
-          {
-            title: 'sessions',
-            optional: 3,
-            cells: shown.map((one) => printable((one.sessions ?? []).join(' '))),
-          },
-        ]
-      : []),
-    { title: 'utterances', align: 'right', cells: shown.map(({ utterances }) => String(utterances)) },
-    ...(audio
-      ? ([
-          {
-            title: 'minutes',
-            align: 'right',
-            optional: 4,
-            cells: shown.map(({ seconds }) => (seconds === undefined ? '' : (seconds / 60).toFixed(1))),
-          },
-          {
-            title: 'dBFS',
-            align: 'right',
-            optional: 1,
-            cells: shown.map(({ level }) => (level === undefined ? '' : levelOf(level))),
-          },
-        ] as const)
-      : []),
-  ];
-  const { fixed, titles } = roomForClasses(columns, perClass, shown, width);
-  const lines = fittedTable(
-    [...fixed, ...titles.map((title) => ({ title, align: 'right' as const }))],
-    shown.map((one, i) => [
-      ...fixed.map(({ cells }) => cells[i]!),
-      ...titles.map((_, c) => String(one.classes[perClass[c]!.class] || '\u00b7')),
-    ]),
-    width,
-  );
-  const more = perSpeaker.length - shown.length;
+function titledSpeakers(description: CorpusDescription, width: number, style: DescriptionStyle): string[] {
+  const { lines, more } = speakerTable(description, width);
   return [
     ...titled(lines, style),
     ...(more > 0 ? [style.dim(`and ${times(more, 'more speaker')}; --json and --html list all`)] : []),
   ];
-}
-
-/** Counts by class are worth more than the optional columns, which give way to them one by one where the width is short. */
-function roomForClasses(
-  columns: readonly (Column & { cells: string[] })[],
-  classes: CorpusDescription['perClass'],
-  shown: CorpusDescription['perSpeaker'],
-  width: number,
-): { fixed: readonly (Column & { cells: string[] })[]; titles: string[] } {
-  const widths = classes.map((one) =>
-    Math.max(...shown.map((speaker) => String(speaker.classes[one.class]).length)),
-  );
-  let fixed = columns;
-  for (;;) {
-    const rows = shown.map((_, i) => fixed.map(({ cells }) => cells[i]!));
-    const taken = Math.max(...fittedTable(fixed, rows, Infinity).map(columnsOf));
-    const titles = classTitles(
-      classes.map((one) => one.class),
-      widths,
-      width - taken,
-    );
-    if (titles.length > 0) return { fixed, titles };
-    const least = Math.max(...fixed.map(({ optional = 0 }) => optional));
-    if (least === 0) return { fixed: columns, titles: [] };
-    fixed = fixed.filter(({ optional = 0 }) => optional !== least);
-  }
-}
-
-/** Titles of the classes' columns: whole, or cut to the longest beginning that fits; none where even three letters do not. */
-function classTitles(names: readonly string[], widths: readonly number[], room: number): string[] {
-  const fits = (letters: number) =>
-    names.reduce((sum, name, c) => sum + 2 + Math.max(Math.min(columnsOf(name), letters), widths[c]!), 0) <=
-    room;
-  for (const letters of [12, 10, 8, 7, 6, 5, 4, 3]) {
-    if (fits(letters)) return names.map((name) => [...printable(name)].slice(0, letters).join(''));
-  }
-  return [];
 }
 
 /** A fact with its name in front; further lines are indented to it. */

@@ -19,7 +19,7 @@ export function describeProtocols(corpus: Corpus, store?: SampleStore): Protocol
   const names = protocolsFor(corpus);
   return [...new Set([preferred, ...names])].map((name) => {
     const described = { name, summary: summaryOf(name), default: name === preferred };
-    if (name === 'loso' && tooMany(corpus)) return described;
+    if (namesInPlan(name, corpus) > MAX_NAMES) return described;
     try {
       return {
         ...described,
@@ -32,8 +32,16 @@ export function describeProtocols(corpus: Corpus, store?: SampleStore): Protocol
   });
 }
 
-function tooMany({ utterances }: Corpus): boolean {
-  return new Set(utterances.map(({ speaker }) => speaker)).size * utterances.length > MAX_NAMES;
+/** Utterance names in the plan of a protocol that makes a fold of every speaker or session. */
+function namesInPlan(protocol: string, { utterances }: Corpus): number {
+  const folds = new Set(
+    protocol === 'loso'
+      ? utterances.map(({ speaker }) => speaker)
+      : protocol === 'leave-one-session-out'
+        ? utterances.map(({ session }) => session)
+        : [],
+  );
+  return folds.size * utterances.length;
 }
 
 function summaryOf(name: string): string {

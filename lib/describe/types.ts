@@ -1,4 +1,5 @@
 /** What is in a corpus, as data: `ser-native corpus --json`, `describeCorpus`, and `statistics.json` beside a store. */
+import type { DecodeProgress, VerifyProgress } from '../audio/store-options.js';
 import type { BadAudio } from '../audio/types.js';
 import type { Distribution, Histogram } from '../metrics/distribution.js';
 
@@ -152,15 +153,7 @@ export interface CorpusWarning {
 export type DescribeEvent =
   | { type: 'corpus'; corpus: string; utterances: number; speakers: number; classes: string[] }
   | { type: 'plan'; decode: number; reused: number; bad: number; damaged: number }
-  | { type: 'verify'; done: number; total: number }
-  | {
-      type: 'decode';
-      done: number;
-      total: number;
-      seconds: number;
-      etaSeconds: number;
-      /** Seconds of audio decoded by now. */
-      audioSeconds: number;
-    }
+  | VerifyProgress
+  | Omit<DecodeProgress, 'file'>
   | { type: 'measure'; done: number; total: number }
   | { type: 'warning'; message: string };
