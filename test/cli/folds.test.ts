@@ -8,6 +8,9 @@ import type { FoldPlan } from '../../lib/folds/types.js';
 import { makeFolder, removeTrees } from '../corpus/temporary-tree.js';
 import { run, TINY } from './command.js';
 
+/** One fold, one epoch: what is tested is the plan. */
+const BRIEF = [...TINY, '--epochs=1', '--folds=1'];
+
 let folder: string;
 beforeAll(async () => {
   folder = await makeFolder();
@@ -34,7 +37,7 @@ test('shows who trains, validates and tests; writes the plan; prints it as JSON'
 test('train --plan trains by it, audit finds the run sound; a changed plan is refused', async () => {
   await run(['folds', '--validation', 'speaker', '--out', 'train.json'], { cwd: folder });
   const plan = await read<FoldPlan>('train.json');
-  const trained = await run(['train', '--plan', 'train.json', ...TINY, '--out', 'run'], { cwd: folder });
+  const trained = await run(['train', '--plan', 'train.json', ...BRIEF, '--out', 'run'], { cwd: folder });
   expect(trained.code).toBe(0);
   expect((await read<FoldPlan>('run/folds.json')).hash).toBe(plan.hash);
   const report = await read<{ validation: string; audit: { leaks: number; checked: string[] } }>(
@@ -46,7 +49,7 @@ test('train --plan trains by it, audit finds the run sound; a changed plan is re
 
   // The run keeps its plan: it goes on without the file that it was given.
   await writeFile(path.join(folder, 'train.json'), 'gone');
-  const resumed = await run(['train', '--resume', 'run', '--folds', '3'], { cwd: folder });
+  const resumed = await run(['train', '--resume', 'run', '--folds', '2'], { cwd: folder });
   expect(resumed.code).toBe(0);
 
   const audited = await run(['audit', 'run', '--no-audio', '--json'], { cwd: folder });
@@ -56,10 +59,10 @@ test('train --plan trains by it, audit finds the run sound; a changed plan is re
   const leaky = structuredClone(plan);
   leaky.folds[0]!.train.push(leaky.folds[0]!.test[0]!);
   await writeFile(path.join(folder, 'leaky.json'), JSON.stringify(leaky));
-  const refused = await run(['train', '--plan', 'leaky.json', ...TINY], { cwd: folder });
+  const refused = await run(['train', '--plan', 'leaky.json', ...BRIEF], { cwd: folder });
   expect(refused.code).toBe(3);
   expect(refused.stderr).toContain('changed after it was made');
-});
+}, 600_000);
 
 test('--plan goes with neither --protocol nor --validation', async () => {
   const both = await run(['train', '--plan', 'plan.json', '--protocol', 'loso'], { cwd: folder });
