@@ -1,12 +1,15 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import type { LearningCurve } from '../../lib/learning-curve/types.js';
 import type { EpochLine, RunReport } from '../../lib/report/types.js';
 import type { RunFile } from '../../lib/train/run-folder.js';
 import type { TrainEvent } from '../../lib/train/types.js';
 import { encodeWav, tone } from '../audio/wav-encoder.js';
 import { run, TINY } from './command.js';
+
+jest.setTimeout(300_000); // several runs in one test
 
 let cwd: string;
 beforeAll(async () => {

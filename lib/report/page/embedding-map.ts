@@ -88,15 +88,19 @@ interface Label {
   y: number;
 }
 
+/** Height of a line of names, in SVG units. */
+const LINE = 13;
+
 /** Names of classes that lie on each other, moved down until they can be read. */
-function apart(labels: readonly Label[]): Label[] {
+export function apart(labels: readonly Label[]): Label[] {
   const placed: Label[] = [];
   for (const label of [...labels].sort((a, b) => a.y - b.y)) {
     const covers = (other: Label) =>
       Math.abs(other.x - label.x) < 3.4 * (other.name.length + label.name.length) &&
-      Math.abs(other.y - label.y) < 13;
+      // A line below is exactly a line away but for rounding, which must not count as lying on it: that would never end.
+      Math.abs(other.y - label.y) < LINE - 0.01;
     for (let blocking = placed.find(covers); blocking; blocking = placed.find(covers))
-      label.y = blocking.y + 13;
+      label.y = blocking.y + LINE;
     placed.push(label);
   }
   return placed;
