@@ -10,6 +10,7 @@ import { AUDIO_EXTENSIONS } from '../corpus/audio-files.js';
 import { findEmoBoxFiles } from '../corpus/emobox/files.js';
 import { readCorpus } from '../corpus/index.js';
 import { jsonRows, readListText } from '../corpus/list-file.js';
+import { SPLITS } from '../corpus/manifest.js';
 import type { Corpus } from '../corpus/types.js';
 import { DataError, hasCode } from '../errors.js';
 import { GROUP_PLAN_SCHEMA, type GroupPlan, groupPlanSchema } from '../folds/group-plan.js';
@@ -32,15 +33,9 @@ export interface ReadPlan {
 }
 
 /** Names that other tools give to the parts. */
-const PART_NAMES: Record<string, Part> = {
-  train: 'train',
-  training: 'train',
-  validation: 'validation',
-  valid: 'validation',
-  val: 'validation',
-  dev: 'validation',
+const PART_NAMES: Readonly<Record<string, Part>> = {
+  ...SPLITS,
   development: 'validation',
-  test: 'test',
   testing: 'test',
   eval: 'test',
 };

@@ -19,7 +19,8 @@ import type { Corpus, CorpusReader, Utterance } from './types.js';
 const REQUIRED = ['path', 'emotion', 'speaker'] as const;
 const OPTIONAL = ['id', 'session', 'gender', 'text', 'split'] as const;
 
-const SPLITS: Record<string, Utterance['split']> = {
+/** Names of the parts, as tables and other tools spell them. */
+export const SPLITS: Readonly<Record<string, NonNullable<Utterance['split']>>> = {
   train: 'train',
   training: 'train',
   validation: 'validation',

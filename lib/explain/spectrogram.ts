@@ -1,4 +1,5 @@
 /** Log-mel spectrograms for the eye: few columns, few levels, no claim to be what an encoder hears. */
+import { Fft } from '../audio/fft.js';
 import { SAMPLE_RATE } from '../audio/types.js';
 import type { Picture } from '../report/types.js';
 import { encodeGreyPng } from './png.js';
@@ -43,6 +44,7 @@ export function spectrogram(samples: Float32Array): Picture {
   return { width, height: BANDS, png: encodeGreyPng(width, BANDS, pixels).toString('base64') };
 }
 
+const fft = new Fft(FFT);
 const HANN = Float64Array.from(
   { length: WINDOW },
   (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (WINDOW - 1)),
@@ -53,38 +55,8 @@ function powerSpectrum(samples: Float32Array, start: number): Float64Array {
   const real = new Float64Array(FFT);
   const imaginary = new Float64Array(FFT);
   for (let i = 0; i < WINDOW && start + i < samples.length; i++) real[i] = samples[start + i]! * HANN[i]!;
-  transform(real, imaginary);
+  fft.transform(real, imaginary);
   return Float64Array.from({ length: FFT / 2 + 1 }, (_, k) => real[k]! ** 2 + imaginary[k]! ** 2);
-}
-
-/** Fast Fourier transform in place, radix 2; the length must be a power of two. */
-export function transform(real: Float64Array, imaginary: Float64Array): void {
-  const n = real.length;
-  for (let i = 1, j = 0; i < n; i++) {
-    let bit = n >> 1;
-    for (; j & bit; bit >>= 1) j ^= bit;
-    j ^= bit;
-    if (i < j) {
-      [real[i], real[j]] = [real[j]!, real[i]!];
-      [imaginary[i], imaginary[j]] = [imaginary[j]!, imaginary[i]!];
-    }
-  }
-  for (let size = 2; size <= n; size <<= 1) {
-    const half = size >> 1;
-    for (let k = 0; k < half; k++) {
-      const cosine = Math.cos((-2 * Math.PI * k) / size);
-      const sine = Math.sin((-2 * Math.PI * k) / size);
-      for (let a = k; a < n; a += size) {
-        const b = a + half;
-        const re = real[b]! * cosine - imaginary[b]! * sine;
-        const im = real[b]! * sine + imaginary[b]! * cosine;
-        real[b] = real[a]! - re;
-        imaginary[b] = imaginary[a]! - im;
-        real[a] = real[a]! + re;
-        imaginary[a] = imaginary[a]! + im;
-      }
-    }
-  }
 }
 
 /** Triangles on the HTK mel scale, as (bin, weight) pairs. */

@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib';
 import { encodeGreyPng } from '../../lib/explain/png.js';
-import { spectrogram, transform } from '../../lib/explain/spectrogram.js';
+import { spectrogram } from '../../lib/explain/spectrogram.js';
 
 interface Decoded {
   width: number;
@@ -43,25 +43,6 @@ test('a PNG holds the pixels it was made of', () => {
 
 test('a PNG of another size than its pixels is refused', () => {
   expect(() => encodeGreyPng(3, 2, new Uint8Array(5))).toThrow(/5 pixels do not fill a picture of 3 x 2/);
-});
-
-test('the transform equals the sum that defines it', () => {
-  const n = 16;
-  const input = Array.from({ length: n }, (_, i) => Math.sin(i) + 0.3 * Math.cos(3 * i));
-  const real = Float64Array.from(input);
-  const imaginary = new Float64Array(n);
-  transform(real, imaginary);
-  for (let k = 0; k < n; k++) {
-    const angle = (i: number) => (-2 * Math.PI * k * i) / n;
-    expect(real[k]).toBeCloseTo(
-      input.reduce((sum, value, i) => sum + value * Math.cos(angle(i)), 0),
-      10,
-    );
-    expect(imaginary[k]).toBeCloseTo(
-      input.reduce((sum, value, i) => sum + value * Math.sin(angle(i)), 0),
-      10,
-    );
-  }
 });
 
 /** Row of the brightest pixel of a column, counted from the bottom. */
