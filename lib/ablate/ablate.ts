@@ -1,6 +1,8 @@
 /** `ablate`: the paper's ablation as one command, a cell at a time, by as many processes as there are. */
+import { join } from 'node:path';
 import { seedsOf } from '../config/seeds.js';
 import { UsageError } from '../errors.js';
+import { writePlan } from '../folds/index.js';
 import { openEngine } from '../native/engine.js';
 import type { SettledConfig } from '../train/precision.js';
 import type { Prepared } from '../train/prepare.js';
@@ -153,6 +155,7 @@ async function openAblation(
   const finished = await finishedCells(folder, grid, agreement, emit);
   if (write) {
     await folder.create();
+    if (prepared && settings.ownPlan) await writePlan(join(folder.path, 'folds.json'), prepared.plan);
     await folder.writeSettings(settings);
     // A process that was killed after its last write leaves the checkpoints of a finished cell behind.
     for (const cell of finished.values()) await folder.clearWork(cell);

@@ -1,5 +1,6 @@
 /** Settings of an ablation: the full method that all cells start from, and what a cell must agree with to count. */
 import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { withAbsolutePaths } from '../config/absolute-paths.js';
 import { presetConfig } from '../config/presets.js';
 import { checkConfig, mergeConfig, resolveConfig } from '../config/resolve.js';
@@ -22,7 +23,7 @@ type Plain = Record<string, unknown>;
  * @throws UsageError `E_ABLATION_CONFIG` where the folder's cells were made with other settings
  */
 export async function fullMethod(
-  { config = {}, preset }: Pick<AblateOptions, 'config' | 'preset'>,
+  { config = {}, preset, out }: Pick<AblateOptions, 'config' | 'preset' | 'out'>,
   stored: AblationFile | null,
 ): Promise<{ base: SettledConfig; preset: string }> {
   const asked = withAbsolutePaths({ ...config, final: false });
@@ -37,6 +38,7 @@ export async function fullMethod(
   const { folds, seeds } = stored.grid;
   const under = {
     ...stored.config,
+    ...(stored.ownPlan ? { plan: join(resolve(out), 'folds.json') } : {}),
     folds,
     seeds: asked.seed !== undefined && asked.seeds === undefined ? 1 : seeds,
   };
@@ -120,6 +122,7 @@ export function newSettings(base: SettledConfig, preset: string, prepared: Prepa
     ...(corpus.partial ? { partial: true } : {}),
     planHash: plan.hash,
     storeHash: storeHash(prepared),
+    ...(base.plan === undefined ? {} : { ownPlan: true }),
     config: decidingSettings(base),
     grid: { folds: running, seeds: seedsOf(base) },
   };

@@ -61,6 +61,8 @@ export interface AblationFile {
   partial?: boolean;
   planHash: string;
   storeHash: string;
+  /** The folds are of a file, kept as `folds.json`, and not of a protocol by name. */
+  ownPlan?: true;
   /** The full method. */
   config: DecidingSettings;
   grid: { folds: number[]; seeds: number[] };

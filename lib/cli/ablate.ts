@@ -6,7 +6,7 @@ import { VARIANTS } from '../ablate/variants.js';
 import { PRESETS } from '../config/presets.js';
 import { mergeLayers, readConfigFile } from '../config/resolve.js';
 import type { TrainConfigInput } from '../config/schema.js';
-import { ExitCode } from '../errors.js';
+import { ExitCode, UsageError } from '../errors.js';
 import { formatDuration } from '../format.js';
 import { ablateProgress } from './ablate-progress.js';
 import { addCorpusFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
@@ -26,7 +26,8 @@ interface AblateFlags extends CorpusFlags {
   config?: string;
   set?: string[];
   keepModels?: boolean;
-  plan?: boolean;
+  plan?: string;
+  dryRun?: boolean;
   table?: boolean;
   out: string;
   json?: boolean;
@@ -42,6 +43,7 @@ export function registerAblate(program: Command): void {
     );
   addCorpusFlags(command)
     .option('--protocol <name>', 'how folds are made')
+    .option('--plan <file>', 'fold plan, in place of --protocol (see ser-native folds)')
     .option('--folds <list>', 'all, or folds such as 1,2', foldList)
     .option('--seeds <list>', 'how many (3), or which (1,2,3)', seedList)
     .option('--cells <list>', 'train only these variants or cells now; see below', (text: string) =>
@@ -54,10 +56,10 @@ export function registerAblate(program: Command): void {
     .option('--config <file>', 'settings of the full method in JSON or YAML')
     .option('--set <key=value>', 'one setting of the full method; repeatable', collect)
     .option('--keep-models', 'keep the model of each cell in the folder `models`')
-    .option('--plan', 'list the cells and how long they take; train nothing')
+    .option('--dry-run', 'list the cells and how long they take; train nothing')
     .option('--table', 'print the table of the cells that are there; train nothing, read no corpus')
     .requiredOption('--out <dir>', 'folder of the cells and the table')
-    .option('--json', 'events (or the plan, or the table) as JSON on stdout')
+    .option('--json', 'events (or the list of cells, or the table) as JSON on stdout')
     .addHelpText(
       'after',
       () =>
@@ -81,8 +83,10 @@ function describeChange({ mix, pooling, losses }: TrainConfigInput): string {
 }
 
 async function optionsOf(flags: AblateFlags): Promise<AblateOptions> {
+  if (flags.plan && flags.protocol)
+    throw new UsageError('--plan brings its protocol: leave --protocol out', { code: 'E_USAGE' });
   const config: TrainConfigInput = {};
-  for (const name of ['corpus', 'protocol', 'folds', 'seeds', 'epochs', 'device'] as const)
+  for (const name of ['corpus', 'protocol', 'plan', 'folds', 'seeds', 'epochs', 'device'] as const)
     if (flags[name] !== undefined) Object.assign(config, { [name]: flags[name] });
   Object.assign(config, corpusOptions(flags));
   if (flags.encoder === 'mel') config.encoder = { kind: 'mel' };
@@ -116,7 +120,7 @@ async function run(flags: AblateFlags): Promise<void> {
   });
   const quiet = flags.json === true;
   try {
-    if (flags.plan) {
+    if (flags.dryRun) {
       const planned = await planAblation({ ...options, signal, onEvent: quiet ? undefined : show });
       terminal.end();
       if (quiet) print(planned);

@@ -135,7 +135,7 @@ describe('ser-native ablate', () => {
     const { code, stderr } = await running.finished;
     expect(code).toBe(130);
     expect(stderr).toMatch(/mix-lam-f1-s1: stopped at[\s\S]*Run the same command again/);
-    const plan = await succeed('ablate', '--out', 'stopped', '--plan');
+    const plan = await succeed('ablate', '--out', 'stopped', '--dry-run');
     expect(plan.stdout).toMatch(/^mix-lam-f1-s1 +begun/m);
   });
 
@@ -196,17 +196,25 @@ describe('ser-native ablate', () => {
   });
 
   it('plans without training, and prints the table without the corpus', async () => {
-    const plan = await succeed('ablate', '--out', 'grid', '--folds=1,2', '--cells=full', '--plan');
+    const plan = await succeed('ablate', '--out', 'grid', '--folds=1,2', '--cells=full', '--dry-run');
     expect(plan.stdout).toMatch(/^full-f1-s1 +finished/m);
     expect(plan.stdout).toMatch(/^full-f2-s1 +open +about /m);
     expect(plan.stdout).toMatch(/^mix-lam-f2-s1 +open, not asked for/m);
     expect(plan.stdout).toMatch(/18 cells, 1 to train: about/);
     const planned = JSON.parse(
-      (await succeed('ablate', '--out', 'grid', '--folds=1,2', '--plan', '--json')).stdout,
+      (await succeed('ablate', '--out', 'grid', '--folds=1,2', '--dry-run', '--json')).stdout,
     ) as PlannedCell[];
     expect(planned.filter(({ state }) => state === 'finished')).toHaveLength(9);
     const table = await succeed('ablate', '--table', '--out', 'grid');
     expect(first.stdout).toContain(table.stdout.trim());
+  });
+
+  it('keeps the fold plan that it was given', async () => {
+    await succeed('folds', '--corpus=demo', '--protocol=loso', '--out', 'loso.json');
+    await succeed(...SETTINGS, '--cells=cross-entropy', '--plan', 'loso.json', '--out', 'planned');
+    await rm(join(cwd, 'loso.json'));
+    const more = await succeed('ablate', '--out', 'planned', '--folds=1,2', '--cells=cross-entropy');
+    expect(more.stdout).toMatch(/demo, loso {3}folds 1, 2 of 8, seed 1, 2 of 18 cells/);
   });
 
   it('keeps models when asked', async () => {
