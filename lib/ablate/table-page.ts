@@ -1,7 +1,7 @@
 /** The table of an ablation as a page of its own: one file that needs neither network nor script. */
 import { corpusName, percent, percentSpread } from '../report/format.js';
-import { html, type Markup, raw } from '../report/page/html.js';
-import { STYLE } from '../report/page/style.js';
+import { document } from '../report/page/document.js';
+import { html, type Markup } from '../report/page/html.js';
 import { chart, scale, ticks } from '../report/page/svg.js';
 import type { Selection } from '../report/types.js';
 import type { AblationRow, AblationTable } from './table.js';
@@ -44,45 +44,38 @@ const HEAD: readonly { title: string; gap?: boolean }[] = [
 ];
 
 export function renderAblationPage(table: AblationTable, command?: string): string {
-  const title = `Ablation on ${corpusName(table)}, ${table.protocol}${table.synthetic ? ' (synthetic speech)' : ''}: ser-native`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="ser-native ${table.version}">
-<link rel="icon" href="data:,">
-<title>${title}</title>
-<style>${raw(STYLE + OWN_STYLE)}</style>
-</head>
-<body>
-<header>
-  <p class="kicker">Speech emotion recognition · ser-native ${table.version}</p>
-  <h1>Ablation <span>${corpusName(table)}, ${table.protocol}</span></h1>
+  return document({
+    version: table.version,
+    title: `Ablation on ${corpusName(table)}, ${table.protocol}${table.synthetic ? ' (synthetic speech)' : ''}: ser-native`,
+    header: html`<h1>Ablation <span>${corpusName(table)}, ${table.protocol}</span></h1>
   <p class="facts">${[foldsText(table), seedsText(table), progressText(table), `preset ${table.preset}`].map((part, i) => html`${i > 0 && ' · '}<span>${part}</span>`)}</p>
-  ${marks(table).map((mark) => {
-    const [what, ...rest] = mark.split(': ');
-    return html`<p class="mark-box"><strong>${what}:</strong> ${rest.join(': ')}</p>`;
-  })}
-</header>
-<main>
-${forest(table)}
-<section>
+  ${marks(table).map(markBox)}`,
+    sections: [
+      forest(table),
+      figuresTable(table),
+      command === undefined
+        ? null
+        : html`<section><h2>Run it again</h2><pre class="command">${command}</pre></section>`,
+    ],
+    style: OWN_STYLE,
+  });
+}
+
+function markBox(mark: string): Markup {
+  const [what, ...rest] = mark.split(': ');
+  return html`<p class="mark-box"><strong>${what}:</strong> ${rest.join(': ')}</p>`;
+}
+
+function figuresTable(table: AblationTable): Markup {
+  return html`<section>
   <div class="scroll"><table class="figures ablation">
-    <thead><tr><td></td>${HEAD.map(({ title: name, gap }) => html`<th scope="col" class="${gap ? 'gap' : ''}">${name}</th>`)}</tr></thead>
-    <tbody>${groupedRows(table).map(({ title: name, rows }) => html`${name && html`<tr><th class="group" colspan="${HEAD.length + 1}" scope="rowgroup">${name}</th></tr>`}${rows.map((row) => tableRow(row, table, name !== null))}`)}</tbody>
+    <thead><tr><td></td>${HEAD.map(({ title, gap }) => html`<th scope="col" class="${gap ? 'gap' : ''}">${title}</th>`)}</tr></thead>
+    <tbody>${groupedRows(table).map(({ title, rows }) => html`${title && html`<tr><th class="group" colspan="${HEAD.length + 1}" scope="rowgroup">${title}</th></tr>`}${rows.map((row) => tableRow(row, table, title !== null))}`)}</tbody>
   </table></div>
   <p class="note">The mean is over ${table.seeds.length > 1 ? "the seeds' means over folds" : 'folds'}. UA* and WA* are of the epoch with the highest UA on the test fold itself: optimistic, an upper bound.</p>
   ${notes(table).map((note) => html`<p class="note">${note}</p>`)}
   ${table.missing.length > 0 && html`<aside class="warnings"><strong>Missing</strong><p>${missingText(table)}</p></aside>`}
-</section>
-${command && html`<section><h2>Run it again</h2><pre class="command">${command}</pre></section>`}
-</main>
-</body>
-</html>
-`.text;
+</section>`;
 }
 
 function tableRow(row: AblationRow, table: AblationTable, member: boolean): Markup {
