@@ -77,7 +77,8 @@ withReal('RAVDESS: of one actor only the pair that is known, and the copies that
   );
   const known = ['03-01-03-01-02-01-07', '03-01-03-01-02-02-07'];
   expect(findNearDuplicates(sounds).map(({ ids }) => ids)).toEqual([known]);
-  const planted = sounds.filter((_, index) => index % 6 === 3);
+  // Not of the twins: a copy of one is a copy of the other.
+  const planted = sounds.filter(({ id }, index) => index % 6 === 3 && !known.includes(id));
   const copies = planted.map(({ id, samples }) => ({
     id: `copy of ${id}`,
     samples: noisy(gain(cut(samples, 0.507), -12), 25),
