@@ -90,9 +90,6 @@ describe('ser-native train --seeds', () => {
     expect(stderr).toMatch(/seed 2, fold 1\/4/);
     expect(await readdir(join(cwd, 'grown'))).not.toContain('fold-1');
     await expectSameAs('grown', 'two');
-    // Seeds that a run has stay in it, whichever a later sitting names.
-    await succeed('train', '--resume', 'grown', '--seeds', '2,1');
-    await expectSameAs('grown', 'two');
   });
 
   it('predicts by the models of all seeds, or of one', async () => {
