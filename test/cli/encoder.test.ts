@@ -87,6 +87,7 @@ describe('train --encoder', () => {
       fixture('wavlm-base-like'),
       '--set=encoder.trainable=none',
       '--mix=none',
+      '--set=augment.speed=none',
       ...FEW,
     ];
     const first = await run(['train', ...settings, '--out', 'features-1'], { cwd });
