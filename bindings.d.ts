@@ -8,7 +8,7 @@
  * - Arrays handed over are copied at once; the caller may reuse them as soon as the call has returned.
  * - A wrong argument throws a TypeError at the call, before anything is enqueued; all other failures reject with an
  *   Error that has a stable string `code`: `E_ARGUMENT`, `E_HANDLE`, `E_IO`, `E_FORMAT`, `E_SHAPE`, `E_OUT_OF_MEMORY`,
- *   `E_CANCELLED`, `E_STOPPED`, `E_TORCH`, `E_INTERNAL`.
+ *   `E_CANCELLED`, `E_STOPPED`, `E_DEVICE`, `E_CUDA`, `E_TORCH`, `E_INTERNAL`.
  * - Audio is 16 kHz; samples in a store are int16, samples handed over directly are float in [-1, 1).
  * - B = utterances in a batch, C = classes, E = width of the embedding, D = width of a frame, T = frames.
  */
@@ -28,10 +28,36 @@ export interface BuildInfo {
   cuda: boolean;
 }
 
+/** GPUs as the CUDA runtime sees them; empty, with the reason, where there is no driver or the build has no CUDA. */
+export interface CudaReport {
+  /** CUDA version that the driver supports, 1000 x major + 10 x minor; 0 = no driver. */
+  driver: number;
+  /** Version of the CUDA runtime in use; 0 in a build without CUDA. */
+  runtime: number;
+  /** Compute capabilities that kernels are compiled for, in tenths, e.g. `90`; the last one also as PTX. */
+  architectures: string[];
+  devices: CudaDevice[];
+  /** `index` of the device that an engine uses: the first that this build has code for. */
+  chosen?: number;
+  /** Why none is chosen, a sentence without its full stop. */
+  problem?: string;
+}
+
+export interface CudaDevice {
+  /** Among those that `CUDA_VISIBLE_DEVICES` leaves. */
+  index: number;
+  name: string;
+  /** Compute capability, e.g. `9.0`. */
+  capability: string;
+  memoryBytes: number;
+  /** This build has code for it. */
+  hasCode: boolean;
+}
+
 export interface StartOptions {
   /** Intra-op threads; process-wide in LibTorch, so only the first env's value counts. */
   threads: number;
-  /** Only `cpu` until the CUDA variant is built. */
+  /** `cuda` is the device that `cudaDevices` names as chosen; without one the engine does not start (`E_DEVICE`). */
   device: 'cpu' | 'cuda';
   /** Refuse operations that are not bit-reproducible. */
   deterministic: boolean;
@@ -417,6 +443,8 @@ export interface MultiLossResult {
 
 export interface Addon {
   buildInfo(): BuildInfo;
+  /** Asks the driver, which takes up to a second the first time. Never throws. */
+  cudaDevices(): CudaReport;
   /** Starts the engine thread of this env; idempotent. */
   start(options: StartOptions): void;
   /** Stops and joins the engine thread; pending promises reject with `E_STOPPED`. Idempotent; called from `exit`. */

@@ -2,7 +2,7 @@
 # exact version as soon as the build has CUDA, and links libtorch.so, which needs libtorch_cuda.so even for a CPU addon.
 #
 #   torch::cpu      headers and compile settings for units that use ATen and autograd
-#   torch::cuda     the same for units that also use c10/cuda (with SER_CUDA only)
+#   torch::cuda     the same for units that also use c10/cuda and the CUDA runtime (with SER_CUDA only)
 #   torch::runtime  what a module or program links
 #   LIBTORCH_RPATH  where the loader finds the libraries
 #   LIBTORCH_VERSION, e.g. 2.13.0
@@ -59,14 +59,37 @@ endif()
 # --no-as-needed: backends register themselves at load and no symbol of theirs is named, so the linker would drop them.
 add_library(torch::runtime INTERFACE IMPORTED)
 set(SER_TORCH_LIBRARIES torch::lib_torch_cpu torch::lib_c10)
+set(LIBTORCH_RPATH "${LIBTORCH_DIR}/lib")
 if(SER_CUDA)
   ser_import_library(c10_cuda)
   ser_import_library(torch_cuda)
+  # The runtime that LibTorch itself uses: a second one in the process would have its own state. Wheels keep it in a package
+  # beside torch/, archives among LibTorch's libraries; a LibTorch of a distribution takes the system's.
+  file(GLOB SER_CUDART ${LIBTORCH_DIR}/lib/libcudart*.so* ${LIBTORCH_DIR}/../nvidia/cu*/lib/libcudart.so*
+    ${LIBTORCH_DIR}/../nvidia/cuda_runtime/lib/libcudart.so*)
+  if(NOT SER_CUDART)
+    file(GLOB SER_CUDART ${SER_TOOLKIT}/lib64/libcudart.so ${SER_TOOLKIT}/lib/libcudart.so*)
+  endif()
+  if(NOT SER_CUDART)
+    message(FATAL_ERROR "No libcudart in ${LIBTORCH_DIR}/lib, beside it in nvidia/, or in ${SER_TOOLKIT}.")
+  endif()
+  list(GET SER_CUDART 0 SER_CUDART)
+  get_filename_component(SER_CUDART ${SER_CUDART} REALPATH)
+  get_filename_component(folder ${SER_CUDART} DIRECTORY)
+  # Files of one toolkit; mixing major versions gives undefined symbols at best.
+  if(SER_CUDART MATCHES "libcudart\\.so\\.([0-9]+)" AND NOT CMAKE_MATCH_1 STREQUAL SER_NVCC_MAJOR)
+    message(FATAL_ERROR "LibTorch uses CUDA ${CMAKE_MATCH_1} (${SER_CUDART}), and nvcc is release ${SER_NVCC_RELEASE}: pass -DSER_NVCC=FILE of that major version.")
+  endif()
+  list(APPEND LIBTORCH_RPATH ${folder})
+  add_library(torch::lib_cudart UNKNOWN IMPORTED)
+  set_target_properties(torch::lib_cudart PROPERTIES IMPORTED_LOCATION ${SER_CUDART})
+  # Headers of the other CUDA libraries, which ATen/cuda includes, lie in LibTorch's packages where those are whole.
+  file(GLOB SER_CUDA_PACKAGES ${LIBTORCH_DIR}/../nvidia/cu[0-9]*/include)
   add_library(torch::cuda INTERFACE IMPORTED)
   target_link_libraries(torch::cuda INTERFACE torch::cpu)
-  list(APPEND SER_TORCH_LIBRARIES torch::lib_torch_cuda torch::lib_c10_cuda)
+  target_include_directories(torch::cuda SYSTEM INTERFACE ${SER_CUDA_INCLUDE} ${SER_CUDA_PACKAGES})
+  list(APPEND SER_TORCH_LIBRARIES torch::lib_torch_cuda torch::lib_c10_cuda torch::lib_cudart)
 endif()
-set(LIBTORCH_RPATH "${LIBTORCH_DIR}/lib")
 if(UNIX AND NOT APPLE)
   # LibTorch's own OpenMP runtime by its path: its name varies (libgomp.so.1, libgomp-<hash>.so.1), and a second runtime in the
   # process would have a second thread pool.

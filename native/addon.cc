@@ -13,6 +13,7 @@ namespace binding = ser::binding;
 
 constexpr std::pair<const char*, binding::Entry> kEntries[] = {
     {"buildInfo", binding::build_info_entry},
+    {"cudaDevices", binding::cuda_devices},
     {"start", binding::start},
     {"stop", binding::stop},
     {"cancel", binding::cancel},

@@ -11,6 +11,8 @@ export type NativeCode =
   | 'E_OUT_OF_MEMORY'
   | 'E_CANCELLED'
   | 'E_STOPPED'
+  | 'E_DEVICE'
+  | 'E_CUDA'
   | 'E_TORCH'
   | 'E_INTERNAL';
 
@@ -43,6 +45,14 @@ const KINDS: Record<NativeCode, { Class: SerErrorClass; cure?: string }> = {
   },
   E_CANCELLED: { Class: InterruptedError },
   E_STOPPED: { Class: RuntimeError, cure: 'Open another engine with openEngine().' },
+  E_DEVICE: {
+    Class: RuntimeError,
+    cure: 'Run `ser-native doctor`; or compute on the CPU: device "cpu".',
+  },
+  E_CUDA: {
+    Class: RuntimeError,
+    cure: 'Open a new process: after such an error the GPU serves this one no more. Report it if it comes again.',
+  },
   E_TORCH: {
     Class: RuntimeError,
     cure: 'Run `ser-native doctor` and report its output if this comes again.',

@@ -8,6 +8,8 @@ namespace ser::binding {
 
 Napi::Value build_info_entry(const Napi::CallbackInfo& info) { return from_build_info(info.Env(), build_info(), kApi); }
 
+Napi::Value cuda_devices(const Napi::CallbackInfo& info) { return from_cuda_report(info.Env(), cuda_report()); }
+
 Napi::Value start(const Napi::CallbackInfo& info) {
   Instance::of(info).thread.start(to_start_options(Argument::of(info, 0, "options")));
   return info.Env().Undefined();

@@ -9,6 +9,7 @@ namespace ser::binding {
 inline constexpr int kApi = 2;
 
 Napi::Value build_info_entry(const Napi::CallbackInfo& info);
+Napi::Value cuda_devices(const Napi::CallbackInfo& info);
 Napi::Value start(const Napi::CallbackInfo& info);
 Napi::Value stop(const Napi::CallbackInfo& info);
 Napi::Value cancel(const Napi::CallbackInfo& info);

@@ -41,6 +41,30 @@ Napi::Value from_build_info(Napi::Env env, const BuildInfo& info, int api) {
   return result;
 }
 
+Napi::Value from_cuda_report(Napi::Env env, const CudaReport& report) {
+  Napi::Array architectures = Napi::Array::New(env, report.architectures.size());
+  for (std::uint32_t i = 0; i < report.architectures.size(); ++i) architectures.Set(i, report.architectures[i]);
+  Napi::Array devices = Napi::Array::New(env, report.devices.size());
+  for (std::uint32_t i = 0; i < report.devices.size(); ++i) {
+    const CudaDevice& device = report.devices[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("index", device.index);
+    entry.Set("name", device.name);
+    entry.Set("capability", std::to_string(device.major) + "." + std::to_string(device.minor));
+    entry.Set("memoryBytes", static_cast<double>(device.memory));
+    entry.Set("hasCode", device.has_code);
+    devices.Set(i, entry);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("driver", report.driver);
+  result.Set("runtime", report.runtime);
+  result.Set("architectures", architectures);
+  result.Set("devices", devices);
+  if (report.chosen) result.Set("chosen", *report.chosen);
+  if (!report.problem.empty()) result.Set("problem", report.problem);
+  return result;
+}
+
 Napi::Value from_model_info(Napi::Env env, const ModelInfo& info) {
   Napi::Array tensors = Napi::Array::New(env, info.tensors.size());
   for (std::uint32_t index = 0; index < info.tensors.size(); ++index) {

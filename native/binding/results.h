@@ -1,6 +1,7 @@
 // The engine's structs -> JavaScript values. On the JavaScript thread; a failure leaves as Napi::Error.
 #pragma once
 
+#include "engine/cuda_devices.h"
 #include "engine/engine.h"
 #include "node_api.h"
 
@@ -12,6 +13,7 @@ struct Nothing {};
 Napi::Value from_nothing(Napi::Env env, const Nothing& nothing);
 Napi::Value from_number(Napi::Env env, const double& value);
 Napi::Value from_handle(Napi::Env env, const Handle& handle);
+Napi::Value from_cuda_report(Napi::Env env, const CudaReport& report);
 Napi::Value from_build_info(Napi::Env env, const BuildInfo& info, int api);
 Napi::Value from_model_info(Napi::Env env, const ModelInfo& info);
 Napi::Value from_step_result(Napi::Env env, const StepResult& result);

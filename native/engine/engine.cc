@@ -16,6 +16,7 @@
 #include "audio/sample_store.h"
 #include "engine/arena.h"
 #include "engine/handle_table.h"
+#include "engine/open_device.h"
 #include "engine/philox.h"
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
@@ -34,6 +35,8 @@ void set_up_process(const StartOptions& options) {
     // cuDNN's attention gives NaN gradients with masks on some GPUs (pytorch#196678).
     at::globalContext().setSDPUseCuDNN(false);
     if (options.deterministic) {
+      at::globalContext().setDeterministicCuDNN(true);
+      at::globalContext().setBenchmarkCuDNN(false);
       at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
       // The mode also fills every new tensor with NaN to expose reads of it; no operation here reads what it has not written.
       at::globalContext().setDeterministicFillUninitializedMemory(false);
@@ -67,10 +70,8 @@ std::vector<std::int32_t> frame_counts(const Segments& segments) {
 class TorchEngine final : public Engine {
  public:
   TorchEngine(const StartOptions& options, const std::atomic<bool>& cancelled) : cancelled_(cancelled), device_(at::kCPU) {
-    if (options.device == Device::cuda) {
-      throw Error("E_ARGUMENT", "this build has no CUDA kernels; use device 'cpu' or install the cuda variant");
-    }
     if (options.threads < 1) throw Error("E_ARGUMENT", "threads must be at least 1, got " + std::to_string(options.threads));
+    if (options.device == Device::cuda) device_ = open_cuda_device();
     set_up_process(options);
   }
   ~TorchEngine() override { trim_arena(); }
