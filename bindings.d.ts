@@ -441,6 +441,56 @@ export interface MultiLossResult {
   gradients: { logits: Floats; embedding: Floats; contrast: Floats; centers: Floats };
 }
 
+/** What a device can do at best; see `Addon.measureDevice`. */
+export interface DeviceRates {
+  /** Bytes that one copy reads and writes together. */
+  copyBytes: number;
+  /** Of each copy. */
+  copySeconds: Float64Array;
+  products: {
+    precision: 'fp32' | 'bf16';
+    /** How it was asked for: `linear`, or `packed` with a weight that inference has laid out anew. */
+    way: string;
+    rows: number;
+    inner: number;
+    columns: number;
+    /** Of each product, which is 2 x rows x inner x columns operations. */
+    seconds: Float64Array;
+  }[];
+}
+
+export interface OpRequest {
+  /** One of `opNames`. */
+  name: string;
+  /** Samples of each utterance of the batch, at least 400; three utterances at least. */
+  lengths: Int32Array;
+  precision: 'fp32' | 'bf16';
+  /** Samples to take of each implementation. */
+  repeats: number;
+  /** Fewer are taken (three at least) where they last longer than this. */
+  seconds: number;
+}
+
+/** Seconds of an operation of ours and of its plain composite, sample by sample in turns. */
+export interface OpTiming {
+  /** Sizes in words. */
+  shape: string;
+  /** Largest difference of the two results as a share of the largest value; NaN where each draws its own random numbers. */
+  difference: number;
+  ownForward: Float64Array;
+  plainForward: Float64Array;
+  /** Empty where there is no gradient. */
+  ownBackward: Float64Array;
+  plainBackward: Float64Array;
+}
+
+/** Bytes that the accelerator's allocator has handed out; zeros on the CPU. */
+export interface MemoryUse {
+  current: number;
+  /** Since the last reset. */
+  peak: number;
+}
+
 export interface Addon {
   buildInfo(): BuildInfo;
   /** Asks the driver, which takes up to a second the first time. Never throws. */
@@ -529,4 +579,13 @@ export interface Addon {
   mixSamples(request: MixSamplesRequest): Promise<MixSamplesResult>;
   frameAttention(request: FrameAttentionRequest): Promise<FrameAttentionResult>;
   multiLoss(request: MultiLossRequest): Promise<MultiLossResult>;
+
+  /** Rates of copies and of matrix products in these precisions on the engine's device, measured for about `seconds`. */
+  measureDevice(precisions: ('fp32' | 'bf16')[], seconds: number): Promise<DeviceRates>;
+  /** Operations that `timeOp` knows. */
+  opNames(): Promise<string[]>;
+  /** Times one on the engine's device: whatever implementation that has beside the plain composite. */
+  timeOp(request: OpRequest): Promise<OpTiming>;
+  /** Memory of the engine's device; `reset` lets the peak begin anew. */
+  memoryUse(reset: boolean): Promise<MemoryUse>;
 }

@@ -18,6 +18,7 @@ import {
   Contestant,
   count,
   here,
+  peerScript,
   processor,
   requirePython,
   runProgram,
@@ -87,7 +88,7 @@ await runProgram(async () => {
   if (positionals.length !== 1 || !['wavlm', 'whisper'].includes(what))
     throw new BenchError(`Name what to fine-tune, wavlm or whisper.\n\n${HELP}`);
   const { isa, bf16 } = await processor();
-  const versions = requirePython(options.python, PACKAGES);
+  const versions = await requirePython(options.python, PACKAGES);
   const settings = {
     ...options,
     steps: count(options, 'steps'),
@@ -135,8 +136,8 @@ function utteranceSeconds(draw) {
 }
 
 /** Utterances of noise in one file; the same ones in batches as drawn and in batches of similar length. */
-async function wavlmPlans(folder, { seed, steps, batch, batching, python }) {
-  const directory = randomCheckpoint(python, folder, 'wavlm-base', ['layerdrop=0']);
+async function wavlmPlans(folder, { seed, steps, batch, batching }) {
+  const directory = await randomCheckpoint(folder, 'wavlm-base');
   const draw = uniform(seed);
   const utterances = [];
   let offset = 0;
@@ -209,11 +210,15 @@ function plan(path, samples, batches, { embedding, learningRate }) {
     classes: CLASSES,
     embedding,
     learningRate,
-    batches: batches.map((batch) => ({
-      offsets: batch.map(({ offset }) => offset),
-      lengths: batch.map(({ length }) => length),
-      labels: batch.map(({ label }) => label),
-    })),
+    weightDecay: 0.01,
+    clip: 1,
+    batches: {
+      all: batches.map((batch) => ({
+        offsets: batch.map(({ offset }) => offset),
+        lengths: batch.map(({ length }) => length),
+        labels: batch.map(({ label }) => label),
+      })),
+    },
   };
 }
 
@@ -231,9 +236,11 @@ async function compare({ batching, precision, plan, directory, folder }, setting
       name: `transformers ${precision}, ${batching}`,
       command: python,
       args: [
-        here('train.py'),
+        peerScript('transformers_peer.py'),
         directory,
         planPath,
+        '--task',
+        'train',
         '--dtype',
         precision,
         '--threads',
@@ -255,7 +262,7 @@ async function compare({ batching, precision, plan, directory, folder }, setting
       for (let index = 0; index < WARMUPS + steps; index++) {
         // Who goes first changes, as in takeTurns.
         for (const contestant of index % 2 === 0 ? running : running.toReversed()) {
-          const answer = await contestant.ask({ do: 'step', index });
+          const answer = await contestant.ask({ do: 'step', batching: 'all', index });
           if (index >= WARMUPS) answers.get(contestant.name).push(answer);
         }
         process.stderr.write(`\r${batching} ${precision}: step ${index + 1} of ${WARMUPS + steps}`);
@@ -275,7 +282,7 @@ async function compare({ batching, precision, plan, directory, folder }, setting
   }
   process.stderr.write('\n');
 
-  const counted = plan.batches.slice(WARMUPS);
+  const counted = plan.batches.all.slice(WARMUPS);
   const seconds = (lengths) => lengths.reduce((sum, length) => sum + length, 0) / SAMPLE_RATE;
   const audio = counted.map(({ lengths }) => seconds(lengths));
   const padded = counted.map(({ lengths }) => (lengths.length * Math.max(...lengths)) / SAMPLE_RATE);
@@ -283,8 +290,8 @@ async function compare({ batching, precision, plan, directory, folder }, setting
   const rows = programs.map(({ name }) => {
     const each = answers.get(name);
     const spent = total(each.map((answer) => answer.seconds));
-    const extract = each.some((answer) => answer.extract !== undefined)
-      ? total(each.map((answer) => answer.extract))
+    const extract = each.some((answer) => answer.frontEnd !== undefined)
+      ? total(each.map((answer) => answer.frontEnd))
       : undefined;
     const { memory, facts } = closing.get(name);
     return {
@@ -327,9 +334,9 @@ async function compare({ batching, precision, plan, directory, folder }, setting
 }
 
 /** As seen of transformers with WavLM Base: 1.5 GiB of weights and optimiser, 0.1 GiB for each second of a padded batch. */
-function warnOfMemory({ batches }, { apart, only }) {
+function warnOfMemory({ batches: { all } }, { apart, only }) {
   const longest = Math.max(
-    ...batches.map(({ lengths }) => (lengths.length * Math.max(...lengths)) / SAMPLE_RATE),
+    ...all.map(({ lengths }) => (lengths.length * Math.max(...lengths)) / SAMPLE_RATE),
   );
   const need = (1.5 + 0.1 * longest) * (apart || only !== '' ? 1 : 1.5);
   const free = freemem() / 2 ** 30;

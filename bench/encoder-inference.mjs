@@ -3,8 +3,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { forwardFlops } from '../dist/bench/flops.js';
+import { readEncoderConfig } from '../dist/encoder/hf-config.js';
 import { median, tell } from './measure.mjs';
-import { forwardFlops } from './peers/flops.mjs';
 import {
   randomCheckpoint,
   SAMPLE_RATE,
@@ -45,7 +46,7 @@ const HELP = `Inference of pretrained encoders beside transformers and ONNX Runt
   --python PATH    Python with the packages of bench/peers/requirements.txt; default $PYTHON, else python3
 
 The table goes to stderr, JSON to stdout. Times are from samples to frames: what normalises samples or computes log-mels is in
-them, for all programs. GFLOP/s count products and convolutions (see peers/flops.mjs) over the whole time; the share is of the
+them, for all programs. GFLOP/s count products and convolutions (see docs/bench.md) over the whole time; the share is of the
 fastest matrix product measured in the same rounds. transformers runs as it comes (fp32, its own choice of attention) and in bf16
 as model.to(bfloat16); ONNX Runtime runs an export for this clip's length.
 `;
@@ -75,7 +76,7 @@ await runProgram(async () => {
     return;
   }
   const { isa, bf16 } = await processor();
-  const versions = requirePython(options.python, PACKAGES);
+  const versions = await requirePython(options.python, PACKAGES);
   const settings = {
     ...options,
     threads: count(options, 'threads'),
@@ -97,7 +98,7 @@ await runProgram(async () => {
     const directory =
       name === 'whisper'
         ? whisperCheckpoint(resolve(options.whisper), '--whisper')
-        : randomCheckpoint(options.python, folder, name);
+        : await randomCheckpoint(folder, name);
     const result = await compare(name, directory, folder, settings);
     models.push(result);
     process.stderr.write(`\n${summary(result, settings, isa, versions)}\n`);
@@ -164,7 +165,10 @@ function programs(name, directory, scratch, settings) {
 }
 
 async function compare(name, directory, folder, settings) {
-  const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
+  const configs = {
+    own: await readEncoderConfig(directory),
+    window30: name === 'whisper' ? await readEncoderConfig(directory, { window30: true }) : undefined,
+  };
   const scratch = join(folder, `onnx-${name}-${settings.seconds}s`);
   await mkdir(scratch, { recursive: true });
   const chosen = programs(name, directory, scratch, settings);
@@ -192,7 +196,10 @@ async function compare(name, directory, folder, settings) {
     const rows = [];
     for (const program of chosen) {
       const { facts } = running.get(program.name);
-      const { total, frames } = forwardFlops(config, settings.seconds * SAMPLE_RATE, program);
+      const { total, frames } = forwardFlops(
+        (program.window30 && configs.window30) || configs.own,
+        settings.seconds * SAMPLE_RATE,
+      );
       const turns = answers[program.name].map(({ seconds }) => median(seconds));
       const extract = answers[program.name].flatMap((answer) => answer.extract ?? []);
       const seconds = median(turns);
@@ -222,7 +229,12 @@ async function compare(name, directory, folder, settings) {
       });
     }
     addRatios(rows);
-    return { model: name, modelType: config.model_type, gemm: peaks, rows };
+    return {
+      model: name,
+      modelType: configs.own.kind === 'ssl' ? configs.own.family : configs.own.kind,
+      gemm: peaks,
+      rows,
+    };
   } finally {
     for (const contestant of running.values()) contestant.kill();
   }

@@ -33,7 +33,7 @@ await runProgram(async () => {
     return;
   }
   const rounds = count(options, 'rounds');
-  requirePython(options.python, ['torch', 'numpy']);
+  await requirePython(options.python, ['torch', 'numpy']);
   const { isa, bf16 } = await processor();
   const precisions = options.precisions ?? (bf16 ? 'fp32,bf16' : 'fp32');
   const gemm = await Contestant.start(

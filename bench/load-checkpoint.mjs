@@ -52,12 +52,12 @@ await runProgram(async () => {
     return;
   }
   const { isa, bf16 } = await processor();
-  const versions = requirePython(options.python, ['torch', 'transformers', 'safetensors', 'numpy']);
+  const versions = await requirePython(options.python, ['torch', 'transformers', 'safetensors', 'numpy']);
   const rounds = count(options, 'rounds');
   const threads = count(options, 'threads');
   const dtypes = (options.dtypes ?? (bf16 ? 'fp32,bf16' : 'fp32')).split(',');
   const folder = workFolder(options.keep);
-  const directory = randomCheckpoint(options.python, folder, options.shape);
+  const directory = await randomCheckpoint(folder, options.shape);
   const weights = join(directory, 'model.safetensors');
   const { size } = await stat(weights);
   const audio = join(folder, 'second.f32');

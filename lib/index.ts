@@ -14,6 +14,13 @@ export {
   type NearDuplicate,
 } from './audit/index.js';
 export {
+  type BenchEvent,
+  type BenchOptions,
+  type BenchResult,
+  bench,
+  renderBenchText,
+} from './bench/index.js';
+export {
   type ComparedRun,
   type CompareOptions,
   type Comparison,

@@ -41,6 +41,10 @@ constexpr std::pair<const char*, binding::Entry> kEntries[] = {
     {"mixSamples", binding::mix_samples},
     {"frameAttention", binding::frame_attention},
     {"multiLoss", binding::multi_loss},
+    {"measureDevice", binding::measure_device},
+    {"opNames", binding::op_names},
+    {"timeOp", binding::time_op},
+    {"memoryUse", binding::memory_use},
 };
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

@@ -4,9 +4,12 @@
 """
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
-import protocol
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "bench"))
+import protocol  # noqa: E402
 
 # Rows x inner x columns of the largest products in WavLM Base and Large at 10 s, and a square one.
 SHAPES = [(499, 768, 3072), (499, 3072, 768), (499, 1024, 4096), (499, 4096, 1024), (8000, 1536, 512), (2048, 2048, 2048)]

@@ -3,11 +3,13 @@
 import argparse
 import json
 import os
+import sys
 import time
 import warnings
 from pathlib import Path
 
-import protocol
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "bench"))
+import protocol  # noqa: E402
 
 SAMPLE_RATE = 16000
 

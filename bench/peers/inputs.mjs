@@ -1,7 +1,9 @@
 /** What all contestants are given: signals, checkpoints, precisions. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BenchError, here, runToEnd } from './process.mjs';
+import { writeRandomCheckpoint } from '../../dist/bench/random-checkpoint.js';
+import { SHAPES } from '../../dist/bench/shapes.js';
+import { BenchError, here } from './process.mjs';
 
 export const SAMPLE_RATE = 16_000;
 export const WHISPER = here('../../../shared/models/whisper-tiny.en');
@@ -30,14 +32,11 @@ export function speechLikeNoise(samples, seed) {
   return wave;
 }
 
-/** Folder of a random checkpoint of the named shape under `folder`, written unless it is there. */
-export function randomCheckpoint(python, folder, shape, settings = []) {
-  const directory = join(folder, [shape, ...settings].join('-').replaceAll('=', '-'));
-  if (!existsSync(join(directory, 'preprocessor_config.json'))) {
-    const sets = settings.flatMap((setting) => ['--set', setting]);
-    runToEnd(python, [here('../random-checkpoint.py'), shape, directory, ...sets]);
-  }
-  return directory;
+/** Folder of a checkpoint of the named shape with random weights under `folder`, written unless it is there. */
+export async function randomCheckpoint(folder, name) {
+  if (!SHAPES[name])
+    throw new BenchError(`no shape is called ${name}: there are ${Object.keys(SHAPES).join(', ')}`);
+  return writeRandomCheckpoint(SHAPES[name], join(folder, `random-${name}`), 1);
 }
 
 /** Checks that a folder holds a checkpoint of Whisper. */

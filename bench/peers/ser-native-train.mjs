@@ -2,7 +2,7 @@
  * Fine-tuning steps by ser-native as a process of the line protocol (see protocol.mjs).
  *   node bench/peers/ser-native-train.mjs CHECKPOINT PLAN fp32|bf16 THREADS
  * PLAN is JSON: a file of int16 samples, batches of offsets, lengths and labels. Cross-entropy (the KL loss alone, labels of one
- * class), mean pooling, no mixing or augmentation but the checkpoint's own SpecAugment: what train.py does.
+ * class), mean pooling, no mixing or augmentation but the checkpoint's own SpecAugment: what scripts/bench/transformers_peer.py does.
  */
 import { readFile } from 'node:fs/promises';
 import { resolveEncoder } from '../../dist/encoder/resolve.js';
@@ -66,7 +66,7 @@ await serve(async () => {
     },
     handlers: {
       async step({ index }) {
-        const { offsets, lengths, labels } = plan.batches[index];
+        const { offsets, lengths, labels } = plan.batches.all[index];
         const started = performance.now();
         const oneHot = new Float32Array(labels.length * plan.classes);
         labels.forEach((label, row) => {

@@ -5,6 +5,7 @@ import { ExitCode, SerError } from '../errors.js';
 import { packageVersion } from '../runtime/version.js';
 import { registerAblate } from './ablate.js';
 import { registerAudit } from './audit.js';
+import { registerBench } from './bench.js';
 import { registerCompare } from './compare.js';
 import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerCorpus,
     registerPrepare,
     registerPull,
+    registerBench,
     registerSetup,
     registerDoctor,
   ])

@@ -2,13 +2,17 @@
 import type {
   Addon,
   BuildInfo,
+  DeviceRates,
   FrameAttentionRequest,
   FrameAttentionResult,
+  MemoryUse,
   MixSamplesRequest,
   MixSamplesResult,
   ModelConfig,
   MultiLossRequest,
   MultiLossResult,
+  OpRequest,
+  OpTiming,
   PretrainedEncoderConfig,
   StartOptions,
   TrainerConfig,
@@ -141,6 +145,31 @@ export class SerEngine implements AsyncDisposable {
       scaled: { ...result.scaled },
       gradients: eachFloats(result.gradients),
     };
+  }
+
+  /** Rates of copies and matrix products on this engine's device, measured for about `seconds`. */
+  async measureDevice(
+    precisions: readonly ('fp32' | 'bf16')[],
+    seconds: number,
+    options?: CallOptions,
+  ): Promise<DeviceRates> {
+    const enqueue = (addon: Addon) => addon.measureDevice([...precisions], seconds);
+    return this.#calls.run(this.measureDevice, enqueue, options);
+  }
+
+  /** Operations that `timeOp` knows. */
+  async opNames(options?: CallOptions): Promise<string[]> {
+    return [...(await this.#calls.run(this.opNames, (addon) => addon.opNames(), options))];
+  }
+
+  /** Times an operation of ours on this engine's device beside its plain composite. */
+  async timeOp(request: OpRequest, options?: CallOptions): Promise<OpTiming> {
+    return this.#calls.run(this.timeOp, (addon) => addon.timeOp(request), options);
+  }
+
+  /** What the device's allocator has handed out, bytes; zeros on the CPU. `reset` lets the peak begin anew. */
+  async memoryUse(reset: boolean, options?: CallOptions): Promise<MemoryUse> {
+    return { ...(await this.#calls.run(this.memoryUse, (addon) => addon.memoryUse(reset), options)) };
   }
 
   /** Cancels every call of this engine that is under way; each rejects with an `InterruptedError`. */

@@ -26,11 +26,12 @@ export interface TrainEncoder {
  */
 export async function trainEncoder(
   encoder: TrainConfig['encoder'],
-  options: { signal?: AbortSignal; onProgress?: PullListener } = {},
+  options: { signal?: AbortSignal; offline?: boolean; onProgress?: PullListener } = {},
 ): Promise<TrainEncoder> {
   if (encoder.kind === 'mel') return { config: { ...encoder }, files: [] };
   const found = await resolveEncoder(encoder.source, {
     window30: encoder.window30,
+    offline: options.offline,
     signal: options.signal,
     onProgress: options.onProgress,
   });

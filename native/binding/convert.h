@@ -25,6 +25,8 @@ std::vector<std::string> to_paths(const Argument& list);
 ForwardOptions to_forward_options(const Argument& options);
 Metadata to_metadata(const Argument& metadata);
 
+Precision to_precision(const Argument& precision);
+
 Rows to_rows(const Argument& rows);
 MixRows to_mix_rows(const Argument& mix, const Rows& rows);
 AugmentRows to_augment_rows(const Argument& augment, std::size_t batch);

@@ -7,10 +7,6 @@ namespace {
 constexpr std::int64_t kMaxWidth = 1 << 16;
 constexpr std::int64_t kMaxLayers = 1 << 10;
 
-Precision to_precision(const Argument& precision) {
-  return precision.one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}});
-}
-
 void check_divides(const Argument& divisor, std::int64_t value, std::int64_t whole, const char* whole_name) {
   if (whole % value != 0) divisor.fail("a divisor of " + std::string(whole_name) + " = " + std::to_string(whole));
 }
@@ -142,6 +138,10 @@ void read_encoder(const Argument& encoder, EncoderConfig& result) {
 }
 
 }  // namespace
+
+Precision to_precision(const Argument& precision) {
+  return precision.one_of<Precision>({{"fp32", Precision::fp32}, {"bf16", Precision::bf16}});
+}
 
 EncoderConfig to_encoder_config(const Argument& encoder) {
   EncoderConfig result;

@@ -40,4 +40,9 @@ Napi::Value mix_samples(const Napi::CallbackInfo& info);
 Napi::Value frame_attention(const Napi::CallbackInfo& info);
 Napi::Value multi_loss(const Napi::CallbackInfo& info);
 
+Napi::Value measure_device(const Napi::CallbackInfo& info);
+Napi::Value op_names(const Napi::CallbackInfo& info);
+Napi::Value time_op(const Napi::CallbackInfo& info);
+Napi::Value memory_use(const Napi::CallbackInfo& info);
+
 }  // namespace ser::binding

@@ -14,6 +14,10 @@
 #include <mutex>
 
 #include "audio/sample_store.h"
+#include "bench/op_cases.h"
+#include "bench/roofline.h"
+#include "bench/stopwatch.h"
+#include "bench/time_op.h"
 #include "engine/arena.h"
 #include "engine/handle_table.h"
 #include "engine/open_device.h"
@@ -172,6 +176,13 @@ class TorchEngine final : public Engine {
   }
   MultiLossResult<float> multi_loss(const MultiLossRequest<float>& request) override { return losses(request); }
   MultiLossResult<double> multi_loss(const MultiLossRequest<double>& request) override { return losses(request); }
+
+  DeviceRates measure_device(const std::vector<Precision>& precisions, double seconds) override {
+    return ser::measure_device(device_, precisions, seconds, cancelled_);
+  }
+  std::vector<std::string> op_names() override { return ser::op_names(); }
+  OpTiming time_op(const OpRequest& request) override { return ser::time_op(request, device_, cancelled_); }
+  MemoryUse memory_use(bool reset) override { return ser::memory_use(device_, reset); }
 
  private:
   std::shared_ptr<Model> model(Handle handle) const { return objects_.get<Model>(handle, "model"); }

@@ -281,6 +281,37 @@ struct MultiLossResult {
   std::vector<T> d_logits, d_embedding, d_contrast, d_centers;
 };
 
+struct ProductRate {
+  Precision precision = Precision::fp32;
+  std::string way;
+  std::int64_t rows = 0, inner = 0, columns = 0;
+  std::vector<double> seconds;
+};
+
+struct DeviceRates {
+  double copy_bytes = 0;  // read and written by one copy
+  std::vector<double> copy_seconds;
+  std::vector<ProductRate> products;
+};
+
+struct OpRequest {
+  std::string name;
+  std::vector<std::int64_t> lengths;  // samples of each utterance
+  Precision precision = Precision::fp32;
+  std::int64_t repeats = 20;
+  double seconds = 2;
+};
+
+struct OpTiming {
+  std::string shape;
+  double difference = 0;                                                         // NaN where the two draw numbers of their own
+  std::vector<double> own_forward, plain_forward, own_backward, plain_backward;  // seconds; backward may be empty
+};
+
+struct MemoryUse {
+  double current = 0, peak = 0;  // bytes
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -323,6 +354,12 @@ class Engine {
   virtual FrameAttentionResult<double> frame_attention(const FrameAttentionRequest<double>& request) = 0;
   virtual MultiLossResult<float> multi_loss(const MultiLossRequest<float>& request) = 0;
   virtual MultiLossResult<double> multi_loss(const MultiLossRequest<double>& request) = 0;
+
+  // For benchmarks.
+  virtual DeviceRates measure_device(const std::vector<Precision>& precisions, double seconds) = 0;
+  virtual std::vector<std::string> op_names() = 0;
+  virtual OpTiming time_op(const OpRequest& request) = 0;
+  virtual MemoryUse memory_use(bool reset) = 0;
 };
 
 // `cancelled` is read at safe points (between micro-batches, before an optimiser update) and ends the running method
