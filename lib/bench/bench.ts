@@ -73,6 +73,8 @@ class Benchmark {
   readonly #folder: string;
   readonly #options: BenchOptions;
   readonly #notes: string[] = [];
+  /** Program of the peer, once it is found. */
+  #python = '';
 
   constructor(engine: SerEngine, folder: string, options: BenchOptions) {
     this.#engine = engine;
@@ -142,7 +144,8 @@ class Benchmark {
       );
       return null;
     }
-    return { python: found.program, versions: found.versions, outputs: [], comparisons: [] };
+    this.#python = found.program;
+    return { versions: found.versions, outputs: [], comparisons: [] };
   }
 
   async #measureEncoders(settings: BenchSettings, result: BenchResult): Promise<void> {
@@ -206,7 +209,7 @@ class Benchmark {
       ...context,
       engine: this.#engine,
       folder: this.#folder,
-      python: peer.python,
+      python: this.#python,
       ...{ compile: settings.compile, limit: settings.limit, seed: settings.seed, offline, signal },
       onStep: (what, done, total) => this.#emit({ type: 'step', what, done, total }),
       onNote: (note) => this.#note(note),

@@ -193,7 +193,7 @@ export interface OutputCheck {
 }
 
 export interface PeerResult {
-  python: string;
+  /** Of Python and its packages. */
   versions: Record<string, string>;
   outputs: OutputCheck[];
   comparisons: PeerComparison[];

@@ -22,15 +22,15 @@ export function pythonProgram(asked: string | undefined, env: NodeJS.ProcessEnv 
   return 'python3';
 }
 
-/** Versions of these packages there, or a sentence that says what is missing. */
+/** Versions of Python and these packages there, or a sentence that says what is missing. */
 export async function findPython(
   program: string,
   packages: readonly string[] = PEER_PACKAGES,
   signal?: AbortSignal,
 ): Promise<FoundPython> {
   const code = `
-import importlib.metadata, json
-found = {}
+import importlib.metadata, json, platform
+found = {"python": platform.python_version()}
 for name in ${JSON.stringify(packages)}:
     try: found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError: found[name] = None
