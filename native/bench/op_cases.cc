@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -71,7 +72,12 @@ OpCase flam_case(const Setting& s) {
   const SegmentsPtr segments = s.segments;
   return {s.frames() + " of " + std::to_string(kWidth) + ", " + std::to_string(kFlamHeads) + " heads",
           {frames, w.input_weight, w.input_bias, w.output_weight, w.output_bias, w.score},
-          [=] { return flam(frames, flam_projection(frames, w), w, segments).pooled; },
+          // As the model does it: but for the projection, in float32.
+          [=] {
+            const at::Tensor projected = flam_projection(frames, w).to(at::kFloat);
+            const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
+            return flam(frames, projected, w, segments).pooled;
+          },
           [=] { return plain_flam(frames, w, segments); }};
 }
 

@@ -13,6 +13,7 @@
 #include "bench/roofline.h"
 #include "bench/stopwatch.h"
 #include "bench/time_op.h"
+#include "engine/model.h"
 #include "test/check.h"
 
 namespace {
@@ -44,6 +45,24 @@ void cases_agree() {
       most = std::max(most, gap(a[i], b[i]));
     }
     SER_CHECK_WITHIN(most, 5e-5, name + ": gradients");
+  }
+}
+
+// Forward and backward, as time_op runs them.
+void cases_run_in_bf16() {
+  for (const std::string& name : ser::op_names()) {
+    const ser::OpCase op = ser::make_op_case(name, kLengths, ser::Precision::bf16, at::kCPU);
+    const ser::PrecisionScope scope(ser::Precision::bf16, at::kCPU);
+    const at::AutoGradMode gradients(!op.inputs.empty());
+    const at::Tensor own = op.own(), plain = op.plain();
+    if (op.comparable) SER_CHECK_WITHIN(gap(own, plain), 3e-2, name + " in bf16: values");
+    for (const at::Tensor& result : {own, plain}) {
+      if (op.inputs.empty()) break;
+      bool finite = true;
+      for (const at::Tensor& gradient : torch::autograd::grad({result}, op.inputs, {at::ones_like(result)}))
+        finite = finite && at::isfinite(gradient).all().item<bool>();
+      SER_CHECK(finite, name + " in bf16: finite gradients");
+    }
   }
 }
 
@@ -103,6 +122,7 @@ void an_op_is_timed() {
 
 int main() {
   cases_agree();
+  cases_run_in_bf16();
   plain_loss_is_the_composite();
   time_is_told();
   rates_are_possible();
