@@ -20,6 +20,24 @@ export function registerDoctor(program: Command): void {
     });
 }
 
+function describeGpu(gpu: DoctorReport['driver']['gpus'][number]): string {
+  const facts = [
+    gpu.capability === null ? '' : `compute capability ${gpu.capability}`,
+    gpu.memoryBytes === null ? '' : formatBytes(gpu.memoryBytes),
+    gpu.usedBytes === null ? '' : `${formatBytes(gpu.usedBytes)} in use`,
+  ].filter((fact) => fact !== '');
+  return facts.length === 0 ? gpu.name : `${gpu.name}, ${facts.join(', ')}`;
+}
+
+function describeCuda({ cuda }: DoctorReport, terminal: Terminal): string {
+  if (cuda === null) return terminal.dim('variant not set up');
+  const { libtorch, addon, gpu } = cuda;
+  const state = addon.state === 'ready' ? terminal.green('ready') : addon.state;
+  const trial =
+    gpu === null ? '' : gpu.ok ? ` (${gpu.name ?? 'GPU'})` : ` (no GPU: ${gpu.reason ?? 'unknown'})`;
+  return `LibTorch ${libtorch.version} in ${libtorch.dir}; addon ${state}${trial}`;
+}
+
 function render(report: DoctorReport, terminal: Terminal): string {
   const none = terminal.yellow('not found');
   const { libtorch, addon, cache } = report;
@@ -49,6 +67,14 @@ function render(report: DoctorReport, terminal: Terminal): string {
         ? `${terminal.green('ready')} (${addon.capability ?? 'unknown CPU'}) ${addon.file}`
         : addon.state,
     ],
+    [
+      'driver',
+      report.driver.version === null ? terminal.dim('no NVIDIA driver') : `NVIDIA ${report.driver.version}`,
+    ],
+    ...report.driver.gpus.map((gpu, index): [string, string] => [`GPU ${index}`, describeGpu(gpu)]),
+    ['nvcc', report.nvcc ?? terminal.dim('none; set-up of the CUDA variant fetches one')],
+    ['CUDA', describeCuda(report, terminal)],
+    ['computes on', report.computesOn === 'cuda' ? (report.cuda?.gpu?.name ?? 'GPU') : 'CPU'],
     ...Object.entries(report.environment),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

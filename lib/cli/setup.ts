@@ -1,9 +1,9 @@
 /** `ser-native setup`. */
 
-import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { formatBytes, formatDuration } from '../format.js';
-import { type SetupOptions, setup, type VariantChoice } from '../runtime/setup.js';
+import { formatDuration } from '../format.js';
+import { placeName, type SetupOptions, setup, type VariantChoice } from '../runtime/setup.js';
+import { confirmDownload } from './confirm-download.js';
 import { setupReporter } from './setup-progress.js';
 import { openTerminal } from './terminal.js';
 
@@ -53,7 +53,7 @@ async function runSetup(flags: SetupFlags): Promise<void> {
     onProgress: flags.json
       ? (event) => process.stderr.write(`${JSON.stringify(event)}\n`)
       : setupReporter(terminal),
-    confirm: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
+    confirm: process.stdin.isTTY && process.stderr.isTTY ? confirmDownload : undefined,
   };
   try {
     const result = await setup(options);
@@ -64,23 +64,12 @@ async function runSetup(flags: SetupFlags): Promise<void> {
     const { libtorch, verdict } = result;
     process.stdout.write(
       `${result.ready ? `Ready, nothing to do (${formatDuration(result.seconds)})\n` : ''}` +
-        `LibTorch  ${libtorch.version} ${result.variant} (${verdict.capability ?? 'unknown CPU'}) in ${libtorch.dir}\n` +
+        `LibTorch  ${libtorch.version} ${result.variant} (${placeName(verdict)}) in ${libtorch.dir}\n` +
         `Addon     ${result.addon.file}\n`,
     );
   } finally {
     terminal.end();
     process.removeListener('SIGINT', interrupt);
     process.removeListener('SIGTERM', interrupt);
-  }
-}
-
-async function ask(bytes: number): Promise<boolean> {
-  const questions = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test(
-      (await questions.question(`This fetches about ${formatBytes(bytes)}. Go on? [y/N] `)).trim(),
-    );
-  } finally {
-    questions.close();
   }
 }

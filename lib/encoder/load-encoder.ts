@@ -8,8 +8,9 @@ import { resolveEncoder } from './resolve.js';
 import type { PullListener } from './types.js';
 
 export interface LoadEncoderOptions {
+  /** `auto` (default) is a GPU where the CUDA variant is set up and finds one that it can use, else the CPU. */
   device?: 'auto' | 'cpu' | 'cuda';
-  /** Arithmetic of matrix products; `auto` (default) is bf16 where the processor has it, else fp32. */
+  /** Arithmetic of matrix products; `auto` (default) is bf16 where the device has it, else fp32. */
   dtype?: 'auto' | 'fp32' | 'bf16';
   /** Whisper: `window30` pads to 30 s as transformers does; `unpadded` (default) computes each utterance at its own length. */
   mode?: 'unpadded' | 'window30';
@@ -120,7 +121,7 @@ export async function loadEncoder(idOrDir: string, options: LoadEncoderOptions =
   const engine = await openEngine({ device: options.device, threads: options.threads });
   try {
     const encoder = await engine.createEncoder(found.config, found.files, { signal: options.signal });
-    const settled = dtype === 'auto' ? await nativePrecision() : dtype;
+    const settled = dtype === 'auto' ? await nativePrecision(engine.options.device) : dtype;
     return new Encoder(engine, encoder, { directory: found.directory, config: found.config, dtype: settled });
   } catch (error) {
     await engine.dispose();

@@ -21,7 +21,10 @@ export interface EngineOptions {
    * may use. Process-wide in LibTorch: the first engine of the process decides.
    */
   threads?: number;
-  /** `auto` (default) is CUDA where the addon is compiled for it, else the CPU. */
+  /**
+   * `auto` (default) is a GPU where the CUDA variant is set up and finds one that it can use, else the CPU. The first engine of
+   * a process decides which variant is loaded; one with CUDA serves `cpu` as well.
+   */
   device?: 'auto' | 'cpu' | 'cuda';
   /** Refuse operations that are not bit-reproducible. Default true. */
   deterministic?: boolean;
@@ -39,12 +42,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<SerEngine
   // docs/performance.md. Read by libgomp once, when LibTorch is loaded.
   if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '20000';
   const defaultThreads = threadsFromEnvironment() ?? availableParallelism();
-  const addon = await loadAddon();
+  // Read by cuBLAS once; without it, its sums depend on what else ran, and the deterministic mode refuses to call it.
+  process.env.CUBLAS_WORKSPACE_CONFIG ??= ':4096:8';
   const { device = 'auto', threads, deterministic } = options;
+  const loaded = await loadAddon({ device });
   return startEngine(
-    addon,
-    { threads, deterministic, device: device === 'auto' ? undefined : device },
-    { threads: defaultThreads, device: addon.buildInfo().cuda ? 'cuda' : 'cpu', deterministic: true },
+    loaded.addon,
+    { threads, deterministic, device: device === 'auto' ? undefined : loaded.device },
+    { threads: defaultThreads, device: loaded.device, deterministic: true },
   );
 }
 

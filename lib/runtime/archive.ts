@@ -6,13 +6,16 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { hasCode, InterruptedError, RuntimeError } from '../errors.js';
+import type { Variant } from './libtorch.js';
 import { isPinnedDigest } from './pins.js';
 import type { SetupListener } from './setup-event.js';
 import type { ZipArchive, ZipEntry } from './zip.js';
 
-/** Libraries of a CUDA build, of Python and of launchers, which a CPU addon does not load. */
+/** Libraries of Python, of launchers and of profilers, which no addon loads. */
 const LEFT_OUT =
-  /^lib(torch|torch_cuda\w*|c10_cuda|caffe2_nvrtc|torch_python|torch_nvshmem|torch_global_deps|shm|nvperf_\w+|checkpoint|pcsamplingutil)\.(so|dylib)/;
+  /^lib(torch|torch_python|torch_global_deps|shm|nvperf_\w+|checkpoint|pcsamplingutil)\.(so|dylib)/;
+/** Libraries of a CUDA build. */
+const LEFT_OUT_OF_CPU = /^lib(torch_cuda\w*|c10_cuda|caffe2_nvrtc|torch_nvshmem)\.(so|dylib)/;
 const LEFT_OUT_WINDOWS = /^(torch_cuda\w*|c10_cuda|caffe2_nvrtc|torch_python|shm)\.(dll|lib)$/;
 
 /**
@@ -20,15 +23,18 @@ const LEFT_OUT_WINDOWS = /^(torch_cuda\w*|c10_cuda|caffe2_nvrtc|torch_python|shm
  * `torch/`, so that both kinds lie the same way; `nvidia/` stays beside `torch/`, because that is where the RPATH of a wheel's
  * libraries points.
  */
-export function targetOf(name: string): string | undefined {
+export function targetOf(name: string, variant: Variant): string | undefined {
   if (name.endsWith('/')) return undefined;
   const path = name.replace(/^libtorch\//, 'torch/');
   if (/^torch\/include\/.+\.(h|hpp|cuh|inc)$/.test(path)) return path;
   const file = basename(path);
   if (/^(torch|nvidia\/\w+)\/lib\/[^/]+$/.test(path) || /^torch\.libs\/[^/]+$/.test(path)) {
     if (!/\.(so(\.[\w.]+)?|dylib|dll|lib)$/.test(file)) return undefined;
-    return LEFT_OUT.test(file) || LEFT_OUT_WINDOWS.test(file) ? undefined : path;
+    if (LEFT_OUT.test(file) || LEFT_OUT_WINDOWS.test(file)) return undefined;
+    return variant === 'cpu' && LEFT_OUT_OF_CPU.test(file) ? undefined : path;
   }
+  // Of cuBLAS and the others: ATen's own CUDA headers include them.
+  if (variant === 'cuda' && /^nvidia\/\w+\/include\/.+\.(h|hpp|cuh|inc)$/.test(path)) return path;
   if (/^torch(-[\w.+]+\.dist-info)?\/(licenses\/)?(LICENSE|NOTICE)$/.test(path)) return join('torch', file);
   return undefined;
 }
@@ -94,12 +100,13 @@ export async function verifyDigest(
 export async function unpack(
   archives: readonly ZipArchive[],
   folder: string,
+  variant: Variant,
   onEvent: SetupListener,
   signal?: AbortSignal,
 ): Promise<number> {
   const jobs = archives.flatMap((archive) =>
     archive.entries.flatMap((entry) => {
-      const target = targetOf(entry.name);
+      const target = targetOf(entry.name, variant);
       return target === undefined ? [] : [{ archive, entry, target: join(folder, target) }];
     }),
   );

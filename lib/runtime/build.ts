@@ -1,20 +1,19 @@
 /** Compiles the addon with cmake-js into the cache. */
 
-import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { RuntimeError } from '../errors.js';
 import { explainDiskError, writeFolder } from './cache.js';
-import type { LibTorch } from './libtorch.js';
+import { cudaMajor, type LibTorch } from './libtorch.js';
+import { findNvcc } from './nvcc.js';
+import { findObjects, keepObjects } from './objects.js';
 import { runCommand } from './run-command.js';
 import type { SetupListener } from './setup-event.js';
+import { PACKAGE_ROOT, sourceHash } from './sources.js';
 import { requireToolchain } from './toolchain.js';
-
-/** Folder of this package: two levels above both `lib/runtime` and `dist/runtime`. */
-export const PACKAGE_ROOT = fileURLToPath(new URL('../../', import.meta.url));
+import { packageVersion } from './version.js';
 
 const require = createRequire(import.meta.url);
 
@@ -35,48 +34,18 @@ const MAX_JOBS = 2;
  * CPU, because the addon is compiled for the platform's baseline: LibTorch picks its kernels at run time, and own code is then
  * the same on every machine of a shared home folder.
  */
-export async function addonPlace(cache: string, libtorch: LibTorch): Promise<AddonPlace> {
-  const packageJson = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const sourceHash = await hashSources(libtorch);
-  const dir = join(
-    cache,
-    'addon',
-    `${packageJson.version}-${libtorch.version}-${libtorch.variant}-${sourceHash}`,
-  );
-  return { dir, file: join(dir, 'build', 'Release', 'ser_native.node'), sourceHash };
-}
-
-async function hashSources(libtorch: LibTorch): Promise<string> {
-  const hash = createHash('sha256');
-  const files = ['CMakeLists.txt'];
-  for (const folder of ['cmake', 'native']) {
-    for (const entry of await readdir(join(PACKAGE_ROOT, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile())
-        files.push(
-          relative(PACKAGE_ROOT, join(entry.parentPath ?? entry.path, entry.name))
-            .split(sep)
-            .join('/'),
-        );
-    }
-  }
-  // Tests and experiments are no part of the addon: an edit there must not cost a build.
-  for (const file of files
-    .filter((name) => !/^native\/(test|lab)\//.test(name) && /\.(txt|cmake|h|cc|cu|cuh)$/.test(name))
-    .sort()) {
-    hash
-      .update(`${file}\0`)
-      .update(await readFile(join(PACKAGE_ROOT, file)))
-      .update('\0');
-  }
-  for (const name of ['node-addon-api', 'node-api-headers']) {
-    hash.update((require(`${name}/package.json`) as { version: string }).version).update('\0');
-  }
-  return hash.update(libtorch.dir).digest('hex').slice(0, 12);
+export async function addonPlace(
+  cache: string,
+  libtorch: LibTorch,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<AddonPlace> {
+  const hash = await sourceHash(libtorch, env);
+  const dir = join(cache, 'addon', `${packageVersion()}-${libtorch.version}-${libtorch.variant}-${hash}`);
+  return { dir, file: join(dir, 'build', 'Release', 'ser_native.node'), sourceHash: hash };
 }
 
 export interface BuildContext {
+  cache: string;
   env: NodeJS.ProcessEnv;
   onEvent: SetupListener;
   signal?: AbortSignal;
@@ -89,6 +58,12 @@ export async function buildAddon(
   context: BuildContext,
 ): Promise<void> {
   const { compiler } = await requireToolchain(context.env);
+  const cuda = libtorch.variant === 'cuda' ? await cudaOptions(libtorch, context) : [];
+  // The two variants share most of their objects; what the other one has compiled is linked as it is.
+  const objects =
+    process.platform === 'linux'
+      ? await findObjects(context.cache, libtorch, compiler?.text ?? '')
+      : undefined;
   await writeFolder(place.dir, async (partial) => {
     const work = join(partial, 'work');
     const log: string[] = [];
@@ -123,7 +98,12 @@ export async function buildAddon(
       ...compilers,
       `--CDLIBTORCH_DIR=${libtorch.dir}`,
       '--CDSER_BUILD_TESTS=OFF',
-      `--CDSER_CUDA=${libtorch.variant === 'cuda' ? 'ON' : 'OFF'}`,
+      ...cuda,
+      ...(objects === undefined
+        ? []
+        : [
+            objects.file === undefined ? '--CDSER_KEEP_ARCHIVE=ON' : `--CDSER_ENGINE_ARCHIVE=${objects.file}`,
+          ]),
     ];
     context.onEvent({ type: 'stage', stage: 'configure', text: 'Configuring the addon with CMake' });
     await run('configure', options);
@@ -136,10 +116,21 @@ export async function buildAddon(
     const release = join(partial, 'build', 'Release');
     await mkdir(release, { recursive: true });
     await copyFile(join(work, 'Release', 'ser_native.node'), join(release, 'ser_native.node'));
+    if (objects !== undefined && objects.file === undefined) await keepObjects(objects, work);
     // The precompiled header alone has some 470 MB.
     await rm(work, { recursive: true, force: true });
     await writeFile(join(partial, 'build.log'), `${log.join('\n')}\n`);
   });
+}
+
+/** What CMake needs for the kernels; the compiler is there, or set-up has fetched it before. */
+async function cudaOptions(libtorch: LibTorch, { cache, env }: BuildContext): Promise<string[]> {
+  const nvcc = await findNvcc(cache, await cudaMajor(libtorch.dir), env);
+  return [
+    '--CDSER_CUDA=ON',
+    ...(nvcc === undefined ? [] : [`--CDSER_NVCC=${nvcc.program}`]),
+    ...(env.SER_CUDA_ARCHS ? [`--CDSER_CUDA_ARCHS=${env.SER_CUDA_ARCHS.replaceAll(';', ',')}`] : []),
+  ];
 }
 
 /** npm hands its settings to children as npm_config_*; cmake-js takes some of them for its own and CMake's options. */

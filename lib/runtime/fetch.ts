@@ -5,7 +5,9 @@ import { basename, dirname, join } from 'node:path';
 import { InterruptedError, RuntimeError, UsageError } from '../errors.js';
 import { isCudaBuild, unpack, verifyDigest } from './archive.js';
 import { writeFolder } from './cache.js';
+import { openCudaPackages } from './cuda-packages.js';
 import {
+  hasCuda,
   inspectLibTorch,
   type LibTorch,
   type LibTorchRecord,
@@ -20,6 +22,8 @@ import {
   CPU_WHEEL_BYTES,
   isSupported,
   NEWEST_LIBTORCH,
+  NVIDIA_BYTES,
+  NVIDIA_UNPACKED_BYTES,
   OLDEST_LIBTORCH,
   pinFor,
   type Wheel,
@@ -38,20 +42,30 @@ export interface FetchContext {
   signal?: AbortSignal;
 }
 
-/** Headers and libraries of a CPU variant, unpacked, with room to spare. */
-const UNPACKED_BYTES = 650e6;
+/** Headers and libraries of a variant, unpacked, with room to spare. */
+const UNPACKED_BYTES: Record<Variant, number> = { cpu: 650e6, cuda: 1.2e9 + NVIDIA_UNPACKED_BYTES };
 
-/** Fetches the pinned release: the small CPU-only wheel where an index has it, else the plain one. */
+/** About what fetching a release takes from the network, in bytes. */
+export function downloadBytes(version: string, variant: Variant): number {
+  return pinFor(version, wheelPlatform()).torch.bytes + (variant === 'cuda' ? NVIDIA_BYTES : 0);
+}
+
+/** Fetches the pinned release: for the CPU the small wheel where an index has it, else the plain one. */
 export async function fetchLibTorch(version: string, context: FetchContext): Promise<LibTorch> {
   const platform = wheelPlatform();
   const pin = pinFor(version, platform);
   const pip = await findPip(context.env);
   if (pip === undefined) throw noPip();
-  await requireSpace(context.cache, pin.torch.bytes + UNPACKED_BYTES);
+  if (context.variant === 'cuda' && platform !== 'linux-x64' && platform !== 'linux-arm64') throw noCuda();
+  await requireSpace(
+    context.cache,
+    downloadBytes(version, context.variant) + UNPACKED_BYTES[context.variant],
+  );
   return await install(context, version, async (folder, archives) => {
     const download = (wheel: Wheel, cpuIndex = false): Promise<string> =>
       downloadPinned(pip, wheel, platform as WheelPlatform, join(folder, 'download'), cpuIndex, context);
-    const small = await downloadCpuWheel(pin.torch, download, context);
+    const small =
+      context.variant === 'cpu' ? await downloadCpuWheel(pin.torch, download, context) : undefined;
     if (small !== undefined) {
       // Not pinned: pip has checked it against the digest that its index lists.
       archives.push(await ZipArchive.open(small));
@@ -61,7 +75,9 @@ export async function fetchLibTorch(version: string, context: FetchContext): Pro
     const sha256 = await verifyDigest(wheel, pin.torch.sha256, context.onEvent, context.signal);
     const archive = await ZipArchive.open(wheel);
     archives.push(archive);
-    if (isCudaBuild(archive.entries)) {
+    if (context.variant === 'cuda') {
+      await addCudaPackages(archive, archives, undefined, folder, context);
+    } else if (isCudaBuild(archive.entries)) {
       for (const companion of pin.companions) {
         const path = await download(companion);
         await verifyDigest(path, companion.sha256, context.onEvent, context.signal);
@@ -70,6 +86,56 @@ export async function fetchLibTorch(version: string, context: FetchContext): Pro
     }
     return { origin: basename(wheel), sha256 };
   });
+}
+
+/** Opens the NVIDIA packages of a CUDA wheel: those that lie in `beside`, the others through pip. */
+async function addCudaPackages(
+  torch: ZipArchive,
+  archives: ZipArchive[],
+  beside: string | undefined,
+  folder: string,
+  context: FetchContext,
+): Promise<void> {
+  if (!isCudaBuild(torch.entries)) throw noCuda(basename(torch.path));
+  await openCudaPackages(torch, archives, {
+    beside,
+    scratch: join(folder, 'download'),
+    onEvent: context.onEvent,
+    signal: context.signal,
+    fetch: async (name, specifier, pin) => {
+      const pip = await findPip(context.env);
+      if (pip === undefined) {
+        throw new RuntimeError(
+          `${basename(torch.path)} also needs ${name}${specifier}, and there is no pip to fetch it with.`,
+          {
+            code: 'E_NO_COMPANION',
+            cure: 'Put the wheels of the NVIDIA packages that it names beside it, or install pip.',
+          },
+        );
+      }
+      const wheel = { name, version: specifier.replace(/^==/, ''), bytes: pin?.bytes };
+      return await downloadPinned(
+        pip,
+        wheel,
+        wheelPlatform() as WheelPlatform,
+        join(folder, 'download'),
+        false,
+        context,
+      );
+    },
+  });
+}
+
+function noCuda(name?: string): RuntimeError {
+  return new RuntimeError(
+    name === undefined
+      ? `There is no CUDA build of LibTorch to be had for ${process.platform}-${process.arch}.`
+      : `${name} is a CPU-only build, which the CUDA variant cannot use.`,
+    {
+      code: 'E_NO_CUDA_VARIANT',
+      cure: 'Use --variant cpu, or hand over a CUDA build with --from.',
+    },
+  );
 }
 
 async function downloadCpuWheel(
@@ -95,14 +161,18 @@ async function downloadCpuWheel(
 
 async function downloadPinned(
   pip: Pip,
-  wheel: Wheel,
+  wheel: Pick<Wheel, 'name' | 'version'> & { bytes?: number },
   platform: WheelPlatform,
   folder: string,
   cpuIndex: boolean,
   { env, onEvent, signal }: FetchContext,
 ): Promise<string> {
   const already = await folderSize(join(folder, 'wheels'));
-  onEvent({ type: 'stage', stage: 'download', text: `Downloading ${wheel.name} ${wheel.version} with pip` });
+  onEvent({
+    type: 'stage',
+    stage: 'download',
+    text: `Downloading ${wheel.name} ${wheel.version.replace(/\.\*$/, '')} with pip`,
+  });
   const onBytes = (bytes: number): void =>
     onEvent({
       type: 'progress',
@@ -138,7 +208,7 @@ export async function takeLibTorch(
     const wheels = (await readdir(from)).filter((name) => /^torch-.+\.whl$/.test(name));
     if (wheels.length === 1) return await takeArchive(join(from, wheels[0] as string), sha256, context);
     // Says what a folder must have.
-    await inspectLibTorch(from, '--from');
+    await inspectLibTorch(from, '--from', context.variant);
   }
   if (!/\.(whl|zip)$/.test(from)) {
     throw new UsageError(
@@ -153,7 +223,7 @@ export async function takeLibTorch(
 }
 
 async function takeFolder(from: string, context: FetchContext): Promise<LibTorch> {
-  const found = { ...(await inspectLibTorch(from, '--from')), variant: context.variant };
+  const found = await inspectLibTorch(from, '--from', context.variant);
   const record: LibTorchRecord = {
     schema: 1,
     version: found.version,
@@ -170,12 +240,14 @@ async function takeArchive(
   sha256: string | undefined,
   context: FetchContext,
 ): Promise<LibTorch> {
-  await requireSpace(context.cache, UNPACKED_BYTES);
+  await requireSpace(context.cache, UNPACKED_BYTES[context.variant]);
   const digest = await verifyDigest(path, sha256, context.onEvent, context.signal);
   const taken = await install(context, undefined, async (folder, archives) => {
     const archive = await ZipArchive.open(path);
     archives.push(archive);
-    if (path.endsWith('.whl') && isCudaBuild(archive.entries) && process.platform === 'linux') {
+    if (context.variant === 'cuda' && path.endsWith('.whl')) {
+      await addCudaPackages(archive, archives, dirname(path), folder, context);
+    } else if (path.endsWith('.whl') && isCudaBuild(archive.entries) && process.platform === 'linux') {
       archives.push(...(await openCompanions(path, folder, context)));
     }
     return { origin: basename(path), sha256: digest };
@@ -236,8 +308,8 @@ async function install(
     const archives: ZipArchive[] = [];
     try {
       const source = await open(folder, archives);
-      await unpack(archives, folder, context.onEvent, context.signal);
-      found = await verifyUnpacked(folder, version);
+      await unpack(archives, folder, context.variant, context.onEvent, context.signal);
+      found = await verifyUnpacked(folder, version, context.variant);
       const record: LibTorchRecord = {
         schema: 1,
         version: found,
@@ -270,9 +342,14 @@ async function install(
   return result;
 }
 
-async function verifyUnpacked(folder: string, expected: string | undefined): Promise<string> {
+async function verifyUnpacked(
+  folder: string,
+  expected: string | undefined,
+  variant: Variant,
+): Promise<string> {
   const dir = locateLibTorch(folder);
   if (dir === undefined) throw incomplete(folder);
+  if (variant === 'cuda' && !hasCuda(dir)) throw noCuda('The archive');
   const version = await readVersion(dir);
   if (expected !== undefined && version !== expected) {
     throw new RuntimeError(`The archive holds LibTorch ${version}, not ${expected}.`, {
@@ -299,7 +376,8 @@ async function choose(record: LibTorchRecord, context: FetchContext): Promise<vo
   });
 }
 
-async function requireSpace(cache: string, bytes: number): Promise<void> {
+/** @throws RuntimeError `E_DISK_FULL` where fewer bytes are free */
+export async function requireSpace(cache: string, bytes: number): Promise<void> {
   const free = await freeBytes(cache);
   if (free === undefined || free >= bytes) return;
   throw new RuntimeError(

@@ -54,6 +54,29 @@ export function locateLibTorch(path: string): string | undefined {
   return undefined;
 }
 
+/** Whether a LibTorch folder has the CUDA backend. */
+export function hasCuda(dir: string): boolean {
+  return ['torch_cuda', 'c10_cuda'].every((name) => existsSync(join(dir, 'lib', libraryFile(name))));
+}
+
+/**
+ * Major version of the CUDA runtime that a LibTorch folder uses, by the name of libcudart beside it; undefined where it takes
+ * the system's.
+ */
+export async function cudaMajor(dir: string): Promise<number | undefined> {
+  const packages = join(dir, '..', 'nvidia');
+  const folders = (await readdir(packages).catch(() => [])).map((name) => join(packages, name, 'lib'));
+  for (const folder of [join(dir, 'lib'), ...folders]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const major = name.match(/^libcudart(?:-\w+)?\.so\.(\d+)/)?.[1];
+      if (major !== undefined) return Number(major);
+    }
+  }
+  const text = await readFile(join(dir, 'version.py'), 'utf8').catch(() => '');
+  const major = text.match(/^cuda\b.*=\s*'(\d+)\./m)?.[1];
+  return major === undefined ? undefined : Number(major);
+}
+
 /** The release of a LibTorch folder, from its header; throws `E_LIBTORCH` when the header is missing. */
 export async function readVersion(dir: string): Promise<string> {
   const headers = ['torch/csrc/api/include/torch/version.h', 'torch/headeronly/version.h'];
@@ -74,7 +97,11 @@ export async function readVersion(dir: string): Promise<string> {
 }
 
 /** Describes the LibTorch in or below a folder of the user's; throws with the cure when it cannot be used. */
-export async function inspectLibTorch(path: string, origin: string): Promise<LibTorch> {
+export async function inspectLibTorch(
+  path: string,
+  origin: string,
+  variant: Variant = 'cpu',
+): Promise<LibTorch> {
   const found = locateLibTorch(path);
   if (found === undefined) {
     throw new RuntimeError(
@@ -96,16 +123,28 @@ export async function inspectLibTorch(path: string, origin: string): Promise<Lib
       },
     );
   }
-  return { dir, version, variant: 'cpu', origin };
+  if (variant === 'cuda' && !hasCuda(dir)) {
+    throw new RuntimeError(
+      `${origin} names ${dir}, which is a CPU-only LibTorch: ${libraryFile('torch_cuda')} is not in lib/.`,
+      {
+        code: 'E_LIBTORCH',
+        cure: 'Name a CUDA build, or leave it out and set-up fetches one; --variant cpu uses this one.',
+      },
+    );
+  }
+  return { dir, version, variant, origin };
 }
 
-/** `SER_LIBTORCH` if set, else what the cache holds; undefined when there is none. Never fetches. */
+/**
+ * `SER_LIBTORCH` if set, else what the cache holds; undefined when there is none. Never fetches. A CUDA build serves the CPU
+ * variant as well, so that a machine with a GPU fetches one LibTorch.
+ */
 export async function findLibTorch(
   cache: string,
   variant: Variant,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<LibTorch | undefined> {
-  if (env.SER_LIBTORCH) return { ...(await inspectLibTorch(env.SER_LIBTORCH, 'SER_LIBTORCH')), variant };
+  if (env.SER_LIBTORCH) return await inspectLibTorch(env.SER_LIBTORCH, 'SER_LIBTORCH', variant);
   const folder = libTorchFolder(cache);
   const chosen = await readRecord(join(folder, `chosen-${variant}`));
   if (chosen !== undefined) return chosen;
@@ -117,7 +156,9 @@ export async function findLibTorch(
     const record = await readRecord(join(folder, name));
     if (record !== undefined) return record;
   }
-  return undefined;
+  if (variant === 'cuda') return undefined;
+  const withCuda = await findLibTorch(cache, 'cuda', env);
+  return withCuda === undefined ? undefined : { ...withCuda, variant };
 }
 
 /** Reads the record in `folder`; undefined when it is missing, damaged, or names a folder that has gone. */

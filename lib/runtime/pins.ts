@@ -122,6 +122,54 @@ const COMPANIONS: Partial<Record<WheelPlatform, Wheel[]>> = {
   ],
 };
 
+export interface NvidiaPin {
+  sha256: string;
+  bytes: number;
+}
+
+/** Of the packages that the CUDA build of the default release names; those of other releases are pip's to check. */
+const NVIDIA: Partial<Record<WheelPlatform, Record<string, [sha256: string, bytes: number]>>> = {
+  'linux-x64': {
+    'nvidia-cublas 13.1.0.3': ['ee8722c1f0145ab246bccb9e452153b5e0515fd094c3678df50b2a0888b8b171', 423.1e6],
+    'nvidia-cuda-nvrtc 13.0.88': ['ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575', 90.2e6],
+    'nvidia-cudnn-cu13 9.19.0.56': [
+      'd20e1734305e9d68889a96e3f35094d733ff1f83932ebe462753973e53a572bf',
+      366.1e6,
+    ],
+    'nvidia-cufft 12.0.0.61': ['6c44f692dce8fd5ffd3e3df134b6cdb9c2f72d99cf40b62c32dde45eea9ddad3', 214.1e6],
+    'nvidia-cufile 1.15.1.6': ['08a3ecefae5a01c7f5117351c64f17c7c62efa5fffdbe24fc7d298da19cd0b44', 1.2e6],
+    'nvidia-curand 10.4.0.35': ['1aee33a5da6e1db083fe2b90082def8915f30f3248d5896bcec36a579d941bfc', 59.5e6],
+    'nvidia-cusolver 12.0.4.66': [
+      '0a759da5dea5c0ea10fd307de75cdeb59e7ea4fcb8add0924859b944babf1112',
+      200.9e6,
+    ],
+    'nvidia-cusparse 12.6.3.3': ['2b3c89c88d01ee0e477cb7f82ef60a11a4bcd57b6b87c33f789350b59759360b', 145.9e6],
+    'nvidia-cusparselt-cu13 0.8.0': [
+      '25e30a8a7323935d4ad0340b95a0b69926eee755767e8e0b1cf8dd85b197d3fd',
+      169.9e6,
+    ],
+    'nvidia-nvjitlink 13.0.88': ['13a74f429e23b921c1109976abefacc69835f2f433ebd323d3946e11d804e47b', 40.7e6],
+    'nvidia-nvshmem-cu13 3.4.5': ['290f0a2ee94c9f3687a02502f3b9299a9f9fe826e6d0287ee18482e78d495b80', 60.4e6],
+    'nvidia-nvtx 13.0.85': ['4936d1d6780fbe68db454f5e72a42ff64d1fd6397df9f363ae786930fd5c1cd4', 0.15e6],
+  },
+};
+
+/** All of these together, about, as downloaded and as unpacked. */
+export const NVIDIA_BYTES = 2.1e9;
+export const NVIDIA_UNPACKED_BYTES = 2.9e9;
+
+/** The digest of an NVIDIA package, where it is pinned. */
+export function nvidiaPin(
+  name: string,
+  version: string,
+  platform: WheelPlatform | undefined = wheelPlatform(),
+): NvidiaPin | undefined {
+  if (platform === undefined) return undefined;
+  const found = NVIDIA[platform]?.[`${name} ${version}`];
+  if (found !== undefined) return { sha256: found[0], bytes: found[1] };
+  return COMPANIONS[platform]?.find((wheel) => wheel.name === name && wheel.version === version);
+}
+
 /** The platform's key, or undefined where PyTorch publishes no wheel. */
 export function wheelPlatform(
   platform: string = process.platform,

@@ -68,7 +68,10 @@ export async function downloadWheel(
   const temporary = join(options.folder, 'pip');
   await mkdir(destination, { recursive: true });
   await mkdir(temporary, { recursive: true });
-  const requirement = `${wheel.name}==${wheel.version}`;
+  // A version is exact unless it says otherwise, e.g. `>=2.28,<3`.
+  const requirement = /^\d/.test(wheel.version)
+    ? `${wheel.name}==${wheel.version}`
+    : `${wheel.name}${wheel.version}`;
   const [program = '', ...prefix] = pip.command;
   const args = [
     ...prefix,
@@ -99,6 +102,41 @@ export async function downloadWheel(
   } catch (error) {
     if (error instanceof InterruptedError || error instanceof RuntimeError) throw error;
     throw explainDiskError(error, options.folder);
+  } finally {
+    clearInterval(watch);
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Installs a requirement with all it depends on into `folder`, where no Python looks for it. */
+export async function installPackages(
+  pip: Pip,
+  requirement: string,
+  folder: string,
+  options: Pick<DownloadOptions, 'onBytes' | 'env' | 'signal'>,
+): Promise<void> {
+  const temporary = join(folder, '.pip');
+  await mkdir(temporary, { recursive: true });
+  const [program = '', ...prefix] = pip.command;
+  const watch = setInterval(() => {
+    folderBytes(folder).then(options.onBytes, () => {});
+  }, 500);
+  try {
+    const result = await runCommand(
+      program,
+      [
+        ...prefix,
+        'install',
+        ...['--target', folder, '--only-binary=:all:', '--no-cache-dir', '--no-compile'],
+        ...['--disable-pip-version-check', '--progress-bar=off', '--no-warn-conflicts', requirement],
+      ],
+      {
+        env: { ...(options.env ?? process.env), TMPDIR: temporary, TEMP: temporary, TMP: temporary },
+        signal: options.signal,
+      },
+    );
+    if (result.status !== 0)
+      throw explainPipFailure(requirement, `${result.stdout}\n${result.stderr}`, folder);
   } finally {
     clearInterval(watch);
     await rm(temporary, { recursive: true, force: true });

@@ -25,6 +25,7 @@ import { addStep, emptySums, trainMeans } from './epoch-sums.js';
 import { type Evaluation, epochScores, evaluate, predictionLines, type Voice } from './evaluate.js';
 import { learningRates } from './learning-rate.js';
 import { cardMetadata, modelConfig } from './model-card.js';
+import { type BatchSize, explainOutOfMemory } from './out-of-memory.js';
 import { Pace } from './pace.js';
 import type { SettledConfig } from './precision.js';
 import { type LabelledRow, mixesById, stepRequest } from './step-request.js';
@@ -109,6 +110,8 @@ class FoldLoop {
   readonly #judged: NativeModel;
   #state: LoopState;
   readonly #pace: Pace;
+  /** The batch with most audio that has been computed. */
+  #largest: BatchSize | null = null;
 
   constructor(job: FoldJob, trainer: NativeTrainer, judged: NativeModel) {
     this.#job = job;
@@ -177,9 +180,13 @@ class FoldLoop {
 
     const settle = async () => {
       const { ids, rate, result } = inFlight.shift()!;
-      const outcome = await result;
+      const length = seconds(ids.map((id) => rows.get(id)!));
+      const outcome = await result.catch((failure: unknown) => {
+        throw this.#explain(failure, { utterances: ids.length, seconds: length });
+      });
+      if (length > (this.#largest?.seconds ?? 0)) this.#largest = { utterances: ids.length, seconds: length };
       // Stored features have no length in seconds of their own.
-      const heard = outcome.audioSeconds || seconds(ids.map((id) => rows.get(id)!));
+      const heard = outcome.audioSeconds || length;
       addStep(
         sums,
         outcome,
@@ -293,6 +300,15 @@ class FoldLoop {
       rows.map((row) => row.label),
       this.#job.classes.length,
     );
+  }
+
+  #explain(failure: unknown, batch: BatchSize): unknown {
+    const { config, engine } = this.#job;
+    return explainOutOfMemory(failure, batch, {
+      largest: this.#largest,
+      parts: config.batch.accumulate,
+      device: engine.options.device,
+    });
   }
 
   #checkFinite(outcome: StepResult, ids: readonly string[]): void {

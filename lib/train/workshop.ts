@@ -1,6 +1,6 @@
 /** What training needs before the first fold: data, encoder, engine. */
-import { UsageError } from '../errors.js';
 import type { RowSource, SerEngine } from '../native/engine.js';
+import { findDriver, requireGpu } from '../runtime/gpu.js';
 import type { SettledConfig } from './precision.js';
 import { type Prepared, prepare } from './prepare.js';
 import { describeTrained, type TrainEncoder, trainEncoder } from './train-encoder.js';
@@ -40,12 +40,8 @@ export async function readData(
   emit: (event: TrainEvent) => void,
   signal?: AbortSignal,
 ): Promise<Prepared> {
-  if (config.device === 'cuda') {
-    throw new UsageError('device "cuda" was asked for, and this version computes on the CPU only', {
-      code: 'E_DEVICE',
-      cure: 'Use --device auto or --device cpu.',
-    });
-  }
+  // Before the data: a corpus takes minutes to read, a driver that is missing a moment to miss.
+  if (config.device === 'cuda') requireGpu(await findDriver());
   return prepare(config, emit, signal);
 }
 

@@ -7,7 +7,7 @@ import { loadAddon } from '../../lib/runtime/load.js';
 
 export async function rawAddon(): Promise<Addon> {
   const path = process.env.SER_ADDON;
-  return path ? (createRequire(import.meta.url)(path) as Addon) : loadAddon();
+  return path ? (createRequire(import.meta.url)(path) as Addon) : (await loadAddon({ device: 'cpu' })).addon;
 }
 
 /** One thread: OpenMP's threads wait by spinning, which is slow where several test files share few cores. */

@@ -19,7 +19,7 @@ test.each([
   ['nvidia/cu13/lib/libcupti.so.13', 'nvidia/cu13/lib/libcupti.so.13'],
   ['torch-2.13.0.dist-info/licenses/LICENSE', 'torch/LICENSE'],
 ])('%s is unpacked to %s', (name, target) => {
-  expect(targetOf(name)).toBe(target);
+  expect(targetOf(name, 'cpu')).toBe(target);
 });
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
   'nvidia/cu13/lib/libnvperf_host.so',
   'torch-2.13.0.dist-info/licenses/third_party/FP16/LICENSE',
 ])('%s is left out', (name) => {
-  expect(targetOf(name)).toBeUndefined();
+  expect(targetOf(name, 'cpu')).toBeUndefined();
 });
 
 describe('digests', () => {

@@ -240,14 +240,104 @@ describe('compiling and trying', () => {
   });
 });
 
-describe('options', () => {
-  test('the CUDA variant is refused by name', async () => {
-    expect(await failure({ variant: 'cuda' })).toMatchObject({
-      code: 'E_NO_CUDA_VARIANT',
-      cure: expect.stringContaining('cpu'),
+/** What the plan says, in one text. */
+function plan(): string {
+  return events.flatMap((event) => (event.type === 'plan' ? event.steps : [])).join('\n');
+}
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+onLinux('the CUDA variant', () => {
+  const H100 = 'echo "580.95.05, NVIDIA H100, 81559, 4, 9.0"';
+  beforeEach(() => {
+    machine.toolchain();
+    fakePip(machine, 'echo "ERROR: No matching distribution found" >&2; exit 1');
+  });
+
+  test.each([
+    ['a GPU that will do', H100, /Variant cuda;[\s\S]*NVIDIA packages[\s\S]*2\.\d GB[\s\S]*nvcc/],
+    ['no driver', undefined, /Variant cpu \(auto: no NVIDIA driver was found/],
+    [
+      'an old driver',
+      'echo "535.183.01, NVIDIA A100, 40960, 0, 8.0"',
+      /Variant cpu \(auto: the NVIDIA driver is 535\.183\.01, and CUDA 13 needs 580 or newer\)/,
+    ],
+    [
+      'an old GPU',
+      'echo "580.95.05, Tesla V100, 16384, 0, 7.0"',
+      /Variant cpu \(auto: compute capability 8\.0/,
+    ],
+  ])('auto goes by the driver: %s', async (_name, smi, expected) => {
+    if (smi !== undefined) machine.program('nvidia-smi', smi);
+    // A compiler says nothing about a GPU.
+    machine.program('nvcc', 'echo "Cuda compilation tools, release 12.4, V12.4.131"');
+    await failure({});
+    expect(plan()).toMatch(expected);
+  });
+
+  test('asks before it fetches, with all bytes counted, and stops when declined', async () => {
+    machine.program('nvidia-smi', H100);
+    let asked = 0;
+    const error = await failure({
+      confirm: async (bytes) => {
+        asked = bytes;
+        return false;
+      },
+    });
+    expect(error).toMatchObject({ code: 'E_DECLINED', exitCode: 130 });
+    // The wheel, the NVIDIA packages and the compiler.
+    expect(asked / 1e9).toBeCloseTo(2.7, 1);
+    expect(leftovers()).toEqual([]);
+  });
+
+  test('asked for by name it is set up without a driver too, and says so', async () => {
+    await failure({ variant: 'cuda' });
+    expect(plan()).toContain('Variant cuda');
+    expect(events).toContainEqual({
+      type: 'note',
+      text: expect.stringMatching(/No GPU can be used here now: no NVIDIA driver/),
     });
   });
 
+  test('a nvcc of the right major version is used, another is not', async () => {
+    machine.program('nvcc', 'echo "Cuda compilation tools, release 13.1, V13.1.80"');
+    await failure({ variant: 'cuda' });
+    expect(plan()).not.toContain('nvcc with pip');
+    events = [];
+    machine.program('nvcc', 'echo "Cuda compilation tools, release 12.9, V12.9.86"');
+    await failure({ variant: 'cuda' });
+    expect(plan()).toContain('nvcc with pip');
+  });
+
+  test('a CPU-only wheel or folder is refused, and the CPU variant takes it', async () => {
+    const path = wheel();
+    makeZip(
+      path,
+      torchWheelEntries('2.13.0').filter(({ name }) => !name.includes('torch_cuda')),
+    );
+    expect(await failure({ variant: 'cuda', from: path, sha256: sha256(path) })).toMatchObject({
+      code: 'E_NO_CUDA_VARIANT',
+      exitCode: 4,
+    });
+    const folder = join(machine.folder, 'site-packages');
+    for (const entry of torchWheelEntries('2.11.0').filter(({ name }) => !name.includes('torch_cuda'))) {
+      mkdirSync(join(folder, entry.name, '..'), { recursive: true });
+      writeFileSync(join(folder, entry.name), entry.data);
+    }
+    expect(await failure({ variant: 'cuda', from: folder })).toMatchObject({
+      code: 'E_LIBTORCH',
+      exitCode: 4,
+      cure: expect.stringContaining('--variant cpu'),
+    });
+    machine.program('nvidia-smi', H100);
+    events = [];
+    await failure({ from: folder });
+    expect(plan()).toMatch(/Variant cpu \(auto: .*is a CPU-only LibTorch/);
+    expect(leftovers()).toEqual([]);
+  });
+});
+
+describe('options', () => {
   test.each([
     ['too short', { sha256: 'abc', from: 'x.zip' }],
     ['without --from', { sha256: '0'.repeat(64) }],

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 export async function loadRaw() {
   if (process.env.SER_ADDON) return createRequire(import.meta.url)(process.env.SER_ADDON);
   const { loadAddon } = await import('../../../dist/runtime/load.js');
-  return loadAddon();
+  return (await loadAddon({ device: 'cpu' })).addon;
 }
 
 /** With two threads OpenMP's pool is there to be ended as well; where engines compete for cores it makes them slow. */
