@@ -45,6 +45,8 @@ export class SerEngine implements AsyncDisposable {
   #disposed: Promise<void> | undefined;
   /** What is compiled in. */
   readonly build: BuildInfo;
+  /** Name of the GPU that it computes on; undefined on the CPU. */
+  readonly gpu: string | undefined;
   /** What the engine thread was started with. */
   readonly options: Readonly<StartOptions>;
 
@@ -54,6 +56,10 @@ export class SerEngine implements AsyncDisposable {
     this.#calls = new Calls(owner.addon);
     this.build = { ...owner.addon.buildInfo() };
     this.options = { ...owner.options };
+    if (owner.options.device === 'cuda') {
+      const { devices, chosen } = owner.addon.cudaDevices();
+      this.gpu = devices.find((device) => device.index === chosen)?.name;
+    }
     owner.users++;
   }
 

@@ -74,13 +74,29 @@ async function load(choice: DeviceChoice, options: LoadOptions): Promise<LoadedA
   if (variant === 'cpu' || plan.device === 'cpu') return { addon, variant, device: 'cpu' };
   if (choice === 'cuda') {
     if (result.verdict.gpu?.ok === false) throw gpuFailure(result.verdict);
-    return { addon, variant, device: 'cuda', gpus: requireDevice(addon) };
+    const gpus = requireDevice(addon);
+    tellOfOthers(gpus, onProgress);
+    return { addon, variant, device: 'cuda', gpus };
   }
   const gpus = addon.cudaDevices();
   const why = result.verdict.gpu?.ok === false ? result.verdict.gpu.reason : gpus.problem;
-  if (why === undefined) return { addon, variant, device: 'cuda', gpus };
+  if (why === undefined) {
+    tellOfOthers(gpus, onProgress);
+    return { addon, variant, device: 'cuda', gpus };
+  }
   onProgress({ type: 'note', text: `Computing on the CPU: ${why}.` });
   return { addon, variant, device: 'cpu' };
+}
+
+/** Of GPUs of one kind any will do; of different ones the user may have meant another. */
+function tellOfOthers({ devices, chosen }: CudaReport, onProgress: SetupListener): void {
+  const own = devices.find((device) => device.index === chosen);
+  const others = devices.filter((device) => device !== own && device.name !== own?.name);
+  if (own === undefined || others.length === 0) return;
+  onProgress({
+    type: 'note',
+    text: `Computing on GPU ${own.index} (${own.name}), not on ${others.map((gpu) => `GPU ${gpu.index} (${gpu.name})`).join(', ')}; CUDA_VISIBLE_DEVICES chooses.`,
+  });
 }
 
 /** Sets up what was chosen. Gigabytes for a GPU are fetched only when somebody has said yes. */

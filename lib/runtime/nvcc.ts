@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { RuntimeError } from '../errors.js';
 import { writeFolder } from './cache.js';
 import { type FetchContext, requireSpace } from './fetch.js';
@@ -34,13 +34,17 @@ export async function findNvcc(
     (home) => home !== undefined && home !== '',
   );
   const candidates = [
-    ...(env.CUDACXX ? [env.CUDACXX] : []),
+    ...(env.CUDACXX ? [resolve(env.CUDACXX)] : []),
     ...homes.map((home) => join(home as string, 'bin', 'nvcc')),
-    'nvcc',
+    // By its path: CMake would take a bare name for a file of its own folder.
+    ...(env.PATH ?? '')
+      .split(delimiter)
+      .filter((folder) => folder !== '')
+      .map((folder) => join(folder, 'nvcc')),
     ...(await cachedCompilers(cache)),
   ];
   for (const program of candidates) {
-    if (program.includes('/') && !existsSync(program)) continue;
+    if (!existsSync(program)) continue;
     const result = await runCommand(program, ['--version'], { env, timeoutMs: CHECK_MS });
     const release = result.status === 0 ? result.stdout.match(/release (\d+\.\d+)/)?.[1] : undefined;
     if (release !== undefined && (major === undefined || Number.parseInt(release, 10) === major))

@@ -10,6 +10,7 @@ export function runEnvironment(engine: SerEngine): Record<string, string> {
     node: process.versions.node,
     libtorch: build.libtorch,
     device: options.device,
+    ...(engine.gpu === undefined ? {} : { gpu: engine.gpu }),
     capability: build.capability,
     compiler: build.compiler,
     processor: cpus()[0]?.model.trim() || 'unknown',

@@ -37,7 +37,7 @@ export function explainOutOfMemory(failure: unknown, batch: BatchSize, facts: Me
   const known = largest === null ? '' : ` Batches of up to ${seconds(largest.seconds)} of audio did fit.`;
   const where = device === 'cuda' ? "the GPU's memory" : 'the memory';
   return new RuntimeError(
-    `A batch of ${batch.utterances} ${batch.utterances === 1 ? 'utterance' : 'utterances'} (${seconds(batch.seconds)} of audio${parts > 1 ? `, computed in ${parts} parts` : ''}) does not fit ${where}: ${cause.message}.${known}`,
+    `A batch of ${batch.utterances} ${batch.utterances === 1 ? 'utterance' : 'utterances'} (${seconds(batch.seconds)} of audio${parts > 1 ? `, computed in ${parts} parts` : ''}) does not fit ${where}: ${reason(cause.message)}.${known}`,
     {
       code: 'E_OUT_OF_MEMORY',
       cure: [
@@ -52,6 +52,14 @@ export function explainOutOfMemory(failure: unknown, batch: BatchSize, facts: Me
       details: { batch, fits, largest },
     },
   );
+}
+
+/** What the allocator says of sizes, without its advice for people who write PyTorch programs. */
+function reason(message: string): string {
+  return message
+    .replace(/\s*(Of the allocated memory|If reserved but unallocated|See documentation)[\s\S]*$/, '')
+    .replace(/; use smaller batches$/, '')
+    .replace(/\.$/, '');
 }
 
 function round(value: number): number {

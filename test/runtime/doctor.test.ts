@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { Command } from 'commander';
 import { registerDoctor } from '../../lib/cli/doctor.js';
 import { doctor } from '../../lib/runtime/doctor.js';
-import { type FakeMachine, fakeMachine, fakePip } from './fake-machine.js';
+import { type FakeMachine, fakeMachine, fakePip, REAL_DRIVER, REAL_TOOLKIT } from './fake-machine.js';
 
 let machine: FakeMachine;
 beforeEach(() => {
@@ -66,4 +66,44 @@ test('the command prints JSON to stdout and ends with 4 where training cannot ru
       else process.env[name] = saved[name];
     }
   }
+});
+
+describe('GPUs', () => {
+  const texts = async (): Promise<string> => {
+    const { problems } = await doctor({ env: machine.env });
+    expect(problems.filter(({ text }) => /GPU|CUDA/.test(text)).every(({ blocking }) => !blocking)).toBe(
+      true,
+    );
+    return problems.map(({ text, cure }) => `${text} ${cure}`).join('\n');
+  };
+
+  (REAL_DRIVER || REAL_TOOLKIT ? test.skip : test)(
+    'a machine without a driver is told nothing of GPUs',
+    async () => {
+      expect(await texts()).not.toMatch(/GPU|CUDA/);
+      expect(await doctor({ env: machine.env })).toMatchObject({
+        driver: { version: null, gpus: [] },
+        nvcc: null,
+        cuda: null,
+        computesOn: 'cpu',
+      });
+    },
+  );
+
+  test('GPUs of different kinds are named, and how to choose; so is the variant that is not set up', async () => {
+    machine.program(
+      'nvidia-smi',
+      'echo "580.95.05, NVIDIA A100, 40960, 0, 8.0"; echo "580.95.05, NVIDIA L4, 23034, 1200, 8.9"',
+    );
+    machine.program('nvcc', 'echo "Cuda compilation tools, release 13.0, V13.0.88"');
+    const told = await texts();
+    expect(told).toMatch(/The GPUs differ \(NVIDIA A100, NVIDIA L4\)[\s\S]*CUDA_VISIBLE_DEVICES=1/);
+    expect(told).toMatch(/variant is not set up\. Run `npx ser-native setup --variant cuda`/);
+    expect((await doctor({ env: machine.env })).nvcc).toMatch(/^13\.0 \(.+nvcc\)$/);
+  });
+
+  test('a driver that is too old is a note with its cure', async () => {
+    machine.program('nvidia-smi', 'echo "535.183.01, NVIDIA A100, 40960, 0, 8.0"');
+    expect(await texts()).toMatch(/No GPU can be used: the NVIDIA driver is 535\.183\.01.*580/);
+  });
 });

@@ -1,5 +1,5 @@
 /** A machine made of shell scripts: its PATH has only the tools that a test puts there, its cache is a temporary folder. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,8 +36,9 @@ export function fakeMachine(): FakeMachine {
         `case "$1" in
   --version) echo "cmake version 3.25.1" ;;
   -E) echo '{"generators":[{"name":"Unix Makefiles"}]}' ;;
-  --build) echo "[ 50%] Building"; /bin/mkdir -p "$2/Release" && echo "no library" > "$2/Release/ser_native.node" ;;
-  *) : > CMakeCache.txt ;;
+  --build) echo "[ 50%] Building"; /bin/mkdir -p "$2/Release" && echo "no library" > "$2/Release/ser_native.node"
+    echo objects > "$2/libser_shared.a" ;;
+  *) : > CMakeCache.txt; echo "$@" >> "$HOME/cmake.log" ;;
 esac`,
       );
     },
@@ -52,6 +53,10 @@ esac`,
   };
   return machine;
 }
+
+/** What cannot be hidden from a fake machine: the real one's driver and toolkit, found by their fixed paths. */
+export const REAL_DRIVER = existsSync('/proc/driver/nvidia/version');
+export const REAL_TOOLKIT = existsSync('/usr/local/cuda/bin/nvcc');
 
 /** A `python3` whose pip answers `download` with a script; `$dest` is the folder asked for, `$last` the requirement. */
 export function fakePip(machine: FakeMachine, download: string): void {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { type SetupOptions, setup } from '../../lib/runtime/setup.js';
 import type { SetupEvent } from '../../lib/runtime/setup-event.js';
-import { type FakeMachine, fakeMachine, fakePip } from './fake-machine.js';
+import { type FakeMachine, fakeMachine, fakePip, REAL_DRIVER, REAL_TOOLKIT } from './fake-machine.js';
 import { makeZip, torchWheelEntries } from './make-zip.js';
 
 let machine: FakeMachine;
@@ -254,9 +254,17 @@ onLinux('the CUDA variant', () => {
     fakePip(machine, 'echo "ERROR: No matching distribution found" >&2; exit 1');
   });
 
-  test.each([
+  test.each<[string, string | undefined, RegExp]>([
     ['a GPU that will do', H100, /Variant cuda;[\s\S]*NVIDIA packages[\s\S]*2\.\d GB[\s\S]*nvcc/],
-    ['no driver', undefined, /Variant cpu \(auto: no NVIDIA driver was found/],
+    ...(REAL_DRIVER
+      ? []
+      : [
+          ['no driver', undefined, /Variant cpu \(auto: no NVIDIA driver was found/] as [
+            string,
+            undefined,
+            RegExp,
+          ],
+        ]),
     [
       'an old driver',
       'echo "535.183.01, NVIDIA A100, 40960, 0, 8.0"',
@@ -286,20 +294,23 @@ onLinux('the CUDA variant', () => {
     });
     expect(error).toMatchObject({ code: 'E_DECLINED', exitCode: 130 });
     // The wheel, the NVIDIA packages and the compiler.
-    expect(asked / 1e9).toBeCloseTo(2.7, 1);
+    expect(asked / 1e9).toBeCloseTo(REAL_TOOLKIT ? 2.6 : 2.7, 1);
     expect(leftovers()).toEqual([]);
   });
 
-  test('asked for by name it is set up without a driver too, and says so', async () => {
-    await failure({ variant: 'cuda' });
-    expect(plan()).toContain('Variant cuda');
-    expect(events).toContainEqual({
-      type: 'note',
-      text: expect.stringMatching(/No GPU can be used here now: no NVIDIA driver/),
-    });
-  });
+  (REAL_DRIVER ? test.skip : test)(
+    'asked for by name it is set up without a driver too, and says so',
+    async () => {
+      await failure({ variant: 'cuda' });
+      expect(plan()).toContain('Variant cuda');
+      expect(events).toContainEqual({
+        type: 'note',
+        text: expect.stringMatching(/No GPU can be used here now: no NVIDIA driver/),
+      });
+    },
+  );
 
-  test('a nvcc of the right major version is used, another is not', async () => {
+  (REAL_TOOLKIT ? test.skip : test)('a nvcc of the right major version is used, another is not', async () => {
     machine.program('nvcc', 'echo "Cuda compilation tools, release 13.1, V13.1.80"');
     await failure({ variant: 'cuda' });
     expect(plan()).not.toContain('nvcc with pip');
@@ -307,6 +318,30 @@ onLinux('the CUDA variant', () => {
     machine.program('nvcc', 'echo "Cuda compilation tools, release 12.9, V12.9.86"');
     await failure({ variant: 'cuda' });
     expect(plan()).toContain('nvcc with pip');
+  });
+
+  test('links what the CPU variant has compiled, with the nvcc that was found, for the architectures asked for', async () => {
+    const folder = join(machine.folder, 'site-packages');
+    for (const { name, data } of [
+      ...torchWheelEntries('2.13.0', true),
+      { name: 'torch/lib/libc10_cuda.so', data: 'c10_cuda' },
+      { name: 'nvidia/cu13/lib/libcudart.so.13', data: 'cudart' },
+    ]) {
+      mkdirSync(join(folder, name, '..'), { recursive: true });
+      writeFileSync(join(folder, name), data);
+    }
+    machine.program('nvcc', 'echo "Cuda compilation tools, release 13.0, V13.0.88"');
+    const log = join(machine.folder, 'cmake.log');
+    await failure({ variant: 'cpu', from: folder });
+    expect(readFileSync(log, 'utf8')).toMatch(/SER_KEEP_ARCHIVE=ON/);
+    rmSync(log);
+    const env = { ...machine.env, SER_CUDA_ARCHS: '80;90' };
+    expect(await failure({ variant: 'cuda', from: folder, env })).toMatchObject({ code: 'E_PROBE' });
+    const args = readFileSync(log, 'utf8');
+    expect(args).toMatch(/SER_ENGINE_ARCHIVE=\S+objects\/2\.13\.0-\w+\/libser_shared\.a/);
+    expect(args).toMatch(/SER_CUDA=ON/);
+    expect(args).toMatch(/SER_NVCC=\S+bin\/nvcc/);
+    expect(args).toMatch(/SER_CUDA_ARCHS=80,90/);
   });
 
   test('a CPU-only wheel or folder is refused, and the CPU variant takes it', async () => {

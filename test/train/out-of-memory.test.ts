@@ -1,7 +1,10 @@
 import { RuntimeError } from '../../lib/errors.js';
 import { explainOutOfMemory, type MemoryFacts } from '../../lib/train/out-of-memory.js';
 
-const full = new RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB', { code: 'E_OUT_OF_MEMORY' });
+const full = new RuntimeError(
+  'CUDA out of memory. Tried to allocate 2.00 GiB. If reserved but unallocated memory is large try setting x.; use smaller batches',
+  { code: 'E_OUT_OF_MEMORY' },
+);
 const facts: MemoryFacts = { largest: null, parts: 1, device: 'cuda' };
 
 test('the batch is named, and half of it where nothing is known to fit', () => {
@@ -9,7 +12,7 @@ test('the batch is named, and half of it where nothing is known to fit', () => {
     code: 'E_OUT_OF_MEMORY',
     exitCode: 4,
     message: expect.stringMatching(
-      /batch of 32 utterances \(160\.4 s of audio\).*GPU.*Tried to allocate 2\.00 GiB/,
+      /batch of 32 utterances \(160\.4 s of audio\).*GPU.*Tried to allocate 2\.00 GiB\.$/,
     ),
     cure: expect.stringMatching(/batch\.accumulate: 2.*batch\.size: 16, batch\.maxSeconds: 80.*nvidia-smi/),
     details: {
