@@ -81,7 +81,7 @@ withCuda('computes on the CPU the very bits that the CPU variant computes', asyn
   expect(one.cpu).toBe(other.cpu);
 });
 
-withCuda('train --device cuda is a sentence with exit code 4; auto trains on the CPU', async () => {
+withCuda('train --device cuda is a sentence with exit code 4; doctor shows the variant', async () => {
   const cwd = mkdtempSync(join(tmpdir(), 'ser-cuda-'));
   try {
     const options = { cwd, env: { CUDA_VISIBLE_DEVICES: '' } };
