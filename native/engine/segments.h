@@ -1,6 +1,7 @@
 // How the utterances of a batch lie one after the other in a packed tensor.
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
 
 #include <cstdint>
@@ -13,6 +14,7 @@ namespace ser {
 struct Segments : torch::CustomClassHolder {
   std::vector<std::int64_t> offsets{0};
   std::vector<std::uint32_t> keys;
+  mutable at::Tensor on_device;  // what segment_offsets() keeps
 
   std::int64_t count() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
   std::int64_t total() const { return offsets.back(); }
@@ -34,5 +36,10 @@ inline SegmentsPtr make_segments(const std::vector<std::int64_t>& lengths, std::
   if (segments->keys.empty()) segments->keys.assign(lengths.size(), 0);
   return segments;
 }
+
+// `offsets` as int64 on `device`, for kernels. Copied once per batch and device, without waiting, on the current stream, and
+// kept as long as the segments are: a captured graph that reads them must keep these segments. Segments are not to change
+// after the first call.
+at::Tensor segment_offsets(const Segments& segments, at::Device device);
 
 }  // namespace ser
