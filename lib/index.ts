@@ -21,6 +21,13 @@ export {
   renderBenchText,
 } from './bench/index.js';
 export {
+  type BundleEvent,
+  type BundleOptions,
+  type BundlePart,
+  type BundleResult,
+  bundle,
+} from './bundle/index.js';
+export {
   type ComparedRun,
   type CompareOptions,
   type Comparison,

@@ -6,6 +6,7 @@ import { packageVersion } from '../runtime/version.js';
 import { registerAblate } from './ablate.js';
 import { registerAudit } from './audit.js';
 import { registerBench } from './bench.js';
+import { registerBundle } from './bundle.js';
 import { registerCompare } from './compare.js';
 import { registerCorpus } from './corpus.js';
 import { registerDoctor } from './doctor.js';
@@ -43,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     registerPrepare,
     registerPull,
     registerBench,
+    registerBundle,
     registerSetup,
     registerDoctor,
   ])
