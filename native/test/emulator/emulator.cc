@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t kStack = 256 * 1024;
 constexpr unsigned kLanes = 32;
+constexpr unsigned kNoWarp = ~0u;
 constexpr std::size_t kSlot = 64;  // the widest value of a warp operation
 
 struct Copy {
@@ -86,6 +87,7 @@ class Block {
   void resume(Fiber& fiber);
   bool release_barrier();
   bool release_warps();
+  unsigned next_runner(unsigned runner, const std::vector<Fiber*>& ready, std::mt19937_64* random);
   [[noreturn]] void report_deadlock() const;
 
   std::vector<Fiber> fibers_;
@@ -238,6 +240,16 @@ void Block::report_deadlock() const {
   throw Fault(text);
 }
 
+// A warp that goes on alone until it waits at a barrier or ends, as one may on the hardware: what it does in its next phase is then
+// done while the others are still in this one. Between two such runs there may be turns for all.
+unsigned Block::next_runner(unsigned runner, const std::vector<Fiber*>& ready, std::mt19937_64* random) {
+  if (random == nullptr || ready.empty()) return kNoWarp;
+  const auto may_run = [&](const Fiber* fiber) { return fiber->rank / kLanes == runner; };
+  if (runner != kNoWarp && std::any_of(ready.begin(), ready.end(), may_run)) return runner;
+  if ((*random)() % 2 == 0) return kNoWarp;
+  return ready[(*random)() % ready.size()]->rank / kLanes;
+}
+
 void Block::run(Dim3 index, Dim3 size, Dim3 grid, const std::function<void()>& body, std::mt19937_64* random) {
   std::memset(dynamic_.get(), 0xff, shared_bytes_);
   static_.clear();
@@ -259,6 +271,7 @@ void Block::run(Dim3 index, Dim3 size, Dim3 grid, const std::function<void()>& b
     makecontext(&fiber.context, entry, 0);
   }
   std::vector<Fiber*> ready;
+  unsigned runner = kNoWarp;
   for (;;) {
     ready.clear();
     bool alive = false;
@@ -266,6 +279,8 @@ void Block::run(Dim3 index, Dim3 size, Dim3 grid, const std::function<void()>& b
       alive = alive || fiber.state != State::done;
       if (fiber.state == State::ready) ready.push_back(&fiber);
     }
+    runner = next_runner(runner, ready, random);
+    if (runner != kNoWarp) std::erase_if(ready, [&](const Fiber* fiber) { return fiber->rank / kLanes != runner; });
     if (!alive) return;
     if (ready.empty()) {
       if (!release_warps() && !release_barrier()) report_deadlock();
