@@ -7,6 +7,11 @@ const range = z
   .tuple([z.number(), z.number()])
   .refine(([low, high]) => low <= high, 'must be [low, high] with low <= high');
 
+/** A range, or the word that switches off what a preset brings: leaving the key out would leave the preset's. */
+const rangeOrNone = z
+  .union([range, z.literal('none')], { error: 'must be [low, high] with low <= high, or none' })
+  .optional();
+
 const melEncoder = z
   .strictObject({
     kind: z.literal('mel').describe('log-mel encoder, trained from scratch'),
@@ -120,13 +125,13 @@ const mix = z
 
 const augment = z
   .strictObject({
-    speed: range.optional().describe('speed factors, uniform; changes pitch and tempo'),
+    speed: rangeOrNone.describe('speed factors, uniform; changes pitch and tempo'),
     speedProbability: fraction.default(1),
-    gain: range.optional().describe('dB, uniform'),
-    noise: range.optional().describe('SNR of white noise, dB, uniform'),
+    gain: rangeOrNone.describe('dB, uniform'),
+    noise: rangeOrNone.describe('SNR of white noise, dB, uniform'),
     noiseProbability: fraction.default(0.5),
-    tempo: range.optional().describe('tempo factors, uniform; pitch stays'),
-    warp: range.optional().describe('stretch of the mel axis (vocal tract length perturbation), uniform'),
+    tempo: rangeOrNone.describe('tempo factors, uniform; pitch stays'),
+    warp: rangeOrNone.describe('stretch of the mel axis (vocal tract length perturbation), uniform'),
     timeMasks: z.int().min(0).max(16).default(2).describe('SpecAugment time masks'),
     timeMaskFraction: fraction.default(0.1).describe('widest time mask, of the utterance'),
     bandMasks: z.int().min(0).max(16).default(2).describe('SpecAugment frequency masks'),
@@ -284,10 +289,14 @@ const trainConfigFields = z.strictObject({
 
 export const trainConfigSchema = trainConfigFields
   // Augmentation of the spectrogram's axes that only the mel encoder's front-end knows.
-  .refine(({ encoder: { kind }, augment: { tempo, warp } }) => kind === 'mel' || (!tempo && !warp), {
-    path: ['augment'],
-    message: 'tempo and warp need the mel encoder; speed, gain and noise suit every encoder',
-  })
+  .refine(
+    ({ encoder: { kind }, augment: { tempo, warp } }) =>
+      kind === 'mel' || [tempo, warp].every((range) => range === undefined || range === 'none'),
+    {
+      path: ['augment'],
+      message: 'tempo and warp need the mel encoder; speed, gain and noise suit every encoder',
+    },
+  )
   .refine(({ plan, protocol }) => plan === undefined || protocol === undefined, {
     path: ['plan'],
     message: 'a plan brings its protocol: leave plan or protocol out',

@@ -3,6 +3,12 @@ import type { AugmentRows } from '../../bindings.js';
 import type { TrainConfig } from '../config/schema.js';
 import { Random } from '../random/philox.js';
 
+type Range = readonly [low: number, high: number];
+
+/** The range of a kind of augmentation, undefined where it is off. */
+export const rangeOf = (setting: Range | 'none' | undefined): Range | undefined =>
+  setting === 'none' ? undefined : setting;
+
 /**
  * Augmentation of the utterances of a batch. Draws depend on (seed, fold, epoch, utterance) alone, so they are the same
  * however batches are cut.
@@ -18,29 +24,34 @@ export function drawAugment(
   key: { seed: number; fold: number; epoch: number },
 ): AugmentRows {
   const count = ids.length;
+  const speed = rangeOf(settings.speed);
+  const gain = rangeOf(settings.gain);
+  const noise = rangeOf(settings.noise);
+  const tempo = rangeOf(settings.tempo);
+  const warp = rangeOf(settings.warp);
   const rows: AugmentRows = {};
-  if (settings.speed) rows.speed = new Float32Array(count).fill(1);
-  if (settings.gain) rows.gain = new Float32Array(count);
-  if (settings.noise) rows.noise = new Float32Array(count).fill(Number.NaN);
-  if (settings.tempo) rows.tempo = new Float32Array(count).fill(1);
-  if (settings.warp) rows.warp = new Float32Array(count).fill(1);
+  if (speed) rows.speed = new Float32Array(count).fill(1);
+  if (gain) rows.gain = new Float32Array(count);
+  if (noise) rows.noise = new Float32Array(count).fill(Number.NaN);
+  if (tempo) rows.tempo = new Float32Array(count).fill(1);
+  if (warp) rows.warp = new Float32Array(count).fill(1);
   const masked = bands > 0;
   if (masked && settings.timeMasks > 0) rows.timeMasks = new Float32Array(count * settings.timeMasks * 2);
   if (masked && settings.bandMasks > 0) rows.bandMasks = new Int32Array(count * settings.bandMasks * 2);
 
   ids.forEach((item, row) => {
     const draw = (stream: string) => new Random({ ...key, stream, item });
-    if (settings.speed && rows.speed) {
+    if (speed && rows.speed) {
       const random = draw('speed');
-      if (random.uniform() < settings.speedProbability) rows.speed[row] = random.range(...settings.speed);
+      if (random.uniform() < settings.speedProbability) rows.speed[row] = random.range(...speed);
     }
-    if (settings.gain && rows.gain) rows.gain[row] = draw('gain').range(...settings.gain);
-    if (settings.noise && rows.noise) {
+    if (gain && rows.gain) rows.gain[row] = draw('gain').range(...gain);
+    if (noise && rows.noise) {
       const random = draw('noise');
-      if (random.uniform() < settings.noiseProbability) rows.noise[row] = random.range(...settings.noise);
+      if (random.uniform() < settings.noiseProbability) rows.noise[row] = random.range(...noise);
     }
-    if (settings.tempo && rows.tempo) rows.tempo[row] = draw('tempo').range(...settings.tempo);
-    if (settings.warp && rows.warp) rows.warp[row] = draw('warp').range(...settings.warp);
+    if (tempo && rows.tempo) rows.tempo[row] = draw('tempo').range(...tempo);
+    if (warp && rows.warp) rows.warp[row] = draw('warp').range(...warp);
     const masks = draw('specaugment');
     for (let mask = 0; mask < settings.timeMasks && rows.timeMasks; mask++) {
       const width = masks.uniform() * settings.timeMaskFraction;

@@ -9,6 +9,8 @@ import { canonicalJson } from '../config/resolve.js';
 import type { NativeModel, NativeStore, RowSource, SerEngine } from '../native/engine.js';
 import { cacheRoot } from '../runtime/cache.js';
 import { fileSha256, writeAtomically, writeTextAtomically } from './atomic-file.js';
+import { rangeOf } from './augment.js';
+
 import { modelConfig } from './model-card.js';
 import type { SettledConfig } from './precision.js';
 import type { Prepared } from './prepare.js';
@@ -41,7 +43,7 @@ export interface FeatureRequest {
 export function changesInput({ mix, augment, encoder }: SettledConfig): string | null {
   if (mix.kind !== 'none' && mix.probability + (mix.probabilityEnd ?? 0) > 0)
     return `mix ${mix.kind} changes what the encoder hears`;
-  const kinds = (['speed', 'gain', 'noise'] as const).filter((kind) => augment[kind] !== undefined);
+  const kinds = (['speed', 'gain', 'noise'] as const).filter((kind) => rangeOf(augment[kind]) !== undefined);
   if (kinds.length > 0) return `augmentation (${kinds.join(', ')}) changes what the encoder hears`;
   if (augment.timeMasks + augment.bandMasks > 0) return 'SpecAugment masks what the encoder sees';
   return encoder.kind === 'pretrained' && encoder.hiddenStates === 'sum'

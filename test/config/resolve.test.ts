@@ -46,6 +46,24 @@ describe('layers', () => {
     });
   });
 
+  it('switches off with none what a preset brings, and still does so when the result is read again', () => {
+    const asked = mergeLayers({ settings: ['augment.noise=none', 'augment.warp=none'] });
+    const { config } = resolveConfig(asked, 'mel');
+    expect(config.augment).toMatchObject({ noise: 'none', warp: 'none', tempo: [0.88, 1.12] });
+    expect(resolveConfig(config, 'mel').config).toEqual(config);
+    // Axes that only the mel encoder has are no obstacle to another encoder once they are off.
+    const other = mergeLayers({
+      settings: [
+        'augment.warp=none',
+        'augment.tempo=none',
+        'encoder.kind=pretrained',
+        'encoder.source=org/model',
+      ],
+    });
+    expect(resolveConfig(other, 'mel').config.encoder.kind).toBe('pretrained');
+    expect(() => checkConfig({ augment: { speed: [1.1, 0.9] } })).toThrow(/speed: must be \[low, high\]/);
+  });
+
   it('has the published set-up under paper', () => {
     const { config } = resolveConfig({ corpus: 'ravdess' }, 'paper');
     expect(config).toMatchObject({

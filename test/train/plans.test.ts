@@ -94,7 +94,7 @@ describe('drawAugment', () => {
     expect(
       drawAugment(
         ['a'],
-        { ...none, speed: undefined, warp: undefined, gain: undefined, noise: undefined },
+        { ...none, speed: 'none', warp: 'none', gain: undefined, noise: undefined },
         80,
         key,
       ),
