@@ -77,6 +77,8 @@ test('an undefined UA is a dash with its reason, and the pooled UA leads', () =>
   );
   expect(page).toMatch(/<abbr title="[^"]*lacks a class[^"]*">–<\/abbr>/);
   expect(visible(page)).toMatch(/90\.0 % pooled over all predictions/);
+  // A figure and its percent sign stay on one line.
+  expect(page).toContain('90.0\u00a0%');
   expect(visible(page)).toContain('UA is not defined where a test fold lacks a class');
   expect(page).not.toMatch(/NaN|null/);
 });

@@ -17,7 +17,7 @@ export interface DocumentInput {
 
 export function document({ version, title, header, sections, audio, style }: DocumentInput): string {
   const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:${audio ? '; media-src data:' : ''}`;
-  const shown = sections.filter((section) => section !== null);
+  const shown = sections.filter((section) => section !== null).map(unbroken);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -33,7 +33,7 @@ export function document({ version, title, header, sections, audio, style }: Doc
 <body>
 <header>
   <p class="kicker">Speech emotion recognition · ser-native ${version}</p>
-  ${header}
+  ${unbroken(header)}
   ${contents(shown)}
 </header>
 <main>
@@ -42,6 +42,11 @@ ${shown}
 </body>
 </html>
 `.text;
+}
+
+/** No line of prose begins with a percent sign. */
+function unbroken({ text }: Markup): Markup {
+  return raw(text.replace(/(\d) %/g, '$1\u00a0%'));
 }
 
 /** Links to the sections that have a name, read from their markup, so that the list cannot differ from the page. */
