@@ -16,8 +16,8 @@ struct PhiloxKey {
   std::uint32_t k0 = 0, k1 = 0;
 };
 
-// One block: four words from a 128-bit counter.
-inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, PhiloxKey key) {
+// One block: four words from a 128-bit counter. constexpr, since kernels call it as well.
+constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = static_cast<std::uint64_t>(kPhiloxM0) * c[0];
     const std::uint64_t p1 = static_cast<std::uint64_t>(kPhiloxM1) * c[2];

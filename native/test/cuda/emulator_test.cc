@@ -105,5 +105,8 @@ int main() {
   SER_LAUNCH(late_copy_kernel, 1, 32, 0, nullptr, source.data(), z.data(), false);
   SER_CHECK(y[0] == 32 && y[31] == 1, "an asynchronous copy has arrived after the wait");
   SER_CHECK(z[0] != 32, "and not before");
+  ser::emulator::set_seed(4);
+  SER_LAUNCH(late_copy_kernel, 1, 32, 0, nullptr, source.data(), z.data(), false);
+  SER_CHECK(z[0] == 32, "under an even seed it arrives at once");
   return ser::test::finish("emulator_test");
 }

@@ -61,7 +61,8 @@ void* dynamic_shared();
 // The same memory for all threads of a block; `tag` names the declaration.
 void* static_shared(const void* tag, std::size_t bytes);
 
-// A copy that takes place when the thread waits for it, as cp.async may: memory read before the wait is the old one.
+// A copy that takes place when the thread waits for it, or, under even seeds other than 0, at once. As cp.async may do either, memory
+// read before the wait may be the old one, and memory that somebody still reads may already be the new one.
 void copy_later(void* to, const void* from, std::size_t bytes);
 void commit_copies();
 // Waits until at most `pending` committed groups are left.
