@@ -16,8 +16,8 @@ struct PhiloxKey {
   std::uint32_t k0 = 0, k1 = 0;
 };
 
-// One block: four words from a 128-bit counter. constexpr, since kernels call it as well.
-constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, PhiloxKey key) {
+// One block: four words from a 128-bit counter.
+inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = static_cast<std::uint64_t>(kPhiloxM0) * c[0];
     const std::uint64_t p1 = static_cast<std::uint64_t>(kPhiloxM1) * c[2];
@@ -27,6 +27,15 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
     key.k1 += kPhiloxW1;
   }
   return c;
+}
+
+// The 16-bit draw for element `index` of a row, as the vector loops lay a row out: philox_lanes below decides 128 elements at a
+// time, lane i and half h of its words those at 16 h + i. `c1` to `c3` are the caller's names for the row.
+inline std::uint32_t philox_draw(std::uint64_t index, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3, PhiloxKey key) {
+  const std::uint32_t half = static_cast<std::uint32_t>(index / 16 % 8);
+  const auto block = static_cast<std::uint32_t>(index / 128 * 16 + index % 16);
+  const std::uint32_t word = philox4x32({block, c1, c2, c3}, key)[half / 2];
+  return half % 2 == 0 ? word & 0xffffu : word >> 16;
 }
 
 // kPhiloxLanes blocks with consecutive first counter words, one array per output word: the layout that vectorises.
