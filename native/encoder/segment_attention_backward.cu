@@ -29,6 +29,13 @@ __global__ void __launch_bounds__(kThreads) attention_delta_kernel(const Attenti
   if (at.lane == 0) delta[task % launch.heads * launch.rows + task / launch.heads] = sum;
 }
 
+// A score's weight, from the forward pass' log-sum of its row. Rounding must not make it more than 1; NaN stays.
+template <typename T>
+__device__ __forceinline__ float weight_of(float score, float log_sum) {
+  const float below = score - log_sum;
+  return exponential<T>(below > 0.0f ? 0.0f : below);
+}
+
 // Of the gradients of the bias: gate and this block's part of the table. The part's entry x is distance x - 63 - first query.
 struct BiasGradient {
   float* d_gate;
@@ -39,21 +46,21 @@ __host__ __device__ inline int part_size(int longest) { return (cuda::ceil_div(l
 
 template <typename T, int HD>
 struct QueriesShared {
-  T *q, *up, *k, *v;  // k and v have kBuffers tiles
-  float *slice, *stage, *carry;
-  std::uint32_t* keep;
+  T *q, *up;
+  KeyTiles<T, HD> keys;
+  float *stage, *carry;
   std::size_t bytes;
 
   __host__ __device__ explicit QueriesShared(unsigned char* start) {
     SharedParts parts(start);
     q = parts.take<T>(kTileElements<T, HD>);
     up = parts.take<T>(kTileElements<T, HD>);
-    k = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
-    v = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
-    slice = parts.take<float>(kBuffers<T> * kSlice);
+    keys.k = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
+    keys.v = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
+    keys.slice = parts.take<float>(kBuffers<T> * kSlice);
     stage = parts.take<float>(kTile * kStageStride);
     carry = parts.take<float>(2 * kTile);
-    keep = parts.take<std::uint32_t>(kBuffers<T> * kThreads);
+    keys.keep = parts.take<std::uint32_t>(kBuffers<T> * kThreads);
     bytes = parts.used();
   }
 };
@@ -75,27 +82,10 @@ __global__ void __launch_bounds__(kThreads)
   const bool biased = launch.table != nullptr, drops = launch.drop_threshold != 0, sloped = bias.d_gate != nullptr;
   const float scale = 1.0f / sqrtf(static_cast<float>(width));
 
-  std::uint32_t neighbour = 0;
-  const auto prepare = [&](int tile) {
-    const int key = tile * kTile, buffer = tile % kBuffers<T>;
-    load_tile<T, HD>(shared.k + buffer * kTileElements<T, HD>, from + all, 3 * all, key, frames, width);
-    load_tile<T, HD>(shared.v + buffer * kTileElements<T, HD>, from + 2 * all, 3 * all, key, frames, width);
-    cuda::commit_copies();
-    if (biased) load_slice(launch, work.head, first, key, shared.slice + buffer * kSlice);
-    if (drops) {
-      if (tile % 2 == 0) {
-        const KeepWords words = draw_keep_words(launch, work, first, key);
-        shared.keep[buffer * kThreads + thread] = words.tile;
-        neighbour = words.neighbour;
-      } else {
-        shared.keep[buffer * kThreads + thread] = neighbour;
-      }
-    }
-  };
-
+  KeyTiles<T, HD> keys = shared.keys;
   load_tile<T, HD>(shared.q, from, 3 * all, first, frames, width);
   load_tile<T, HD>(shared.up, d_out + work.first * all + column, all, first, frames, width);
-  prepare(0);
+  keys.fetch(launch, work, from, 0);
 
   const int row = 16 * at.warp + at.g;
   // A row past the end has a log-sum of infinity, so that its weights come out as 0.
@@ -119,16 +109,16 @@ __global__ void __launch_bounds__(kThreads)
     const int buffer = tile % kBuffers<T>;
     cuda::wait_copies<0>();
     __syncthreads();
-    if (kBuffers<T> == 2 && tile + 1 < tiles) prepare(tile + 1);
+    if (kBuffers<T> == 2 && tile + 1 < tiles) keys.fetch(launch, work, from, tile + 1);
     const bool busy = first + 16 * at.warp < frames;
     float* stage = shared.stage + 16 * at.warp * kStageStride;
     if (busy) {
       float scores[kPieces][4] = {}, slopes[kPieces][4] = {};
       const int own = 16 * at.warp * kStride<T, HD>;
-      multiply_transposed<HD>(shared.q + own, shared.k + buffer * kTileElements<T, HD>, scores);
-      multiply_transposed<HD>(shared.up + own, shared.v + buffer * kTileElements<T, HD>, slopes);
-      const float* slice = shared.slice + buffer * kSlice;
-      const std::uint32_t* keep = shared.keep + buffer * kThreads;
+      multiply_transposed<HD>(shared.q + own, keys.k + buffer * kTileElements<T, HD>, scores);
+      multiply_transposed<HD>(shared.up + own, keys.v + buffer * kTileElements<T, HD>, slopes);
+      const float* slice = keys.slice + buffer * kSlice;
+      const std::uint32_t* keep = keys.keep + buffer * kThreads;
 #pragma unroll
       for (int n = 0; n < kPieces; ++n) {
 #pragma unroll
@@ -136,7 +126,7 @@ __global__ void __launch_bounds__(kThreads)
           const int half = e / 2, key = 8 * n + 2 * at.q + e % 2, distance = key - row - 8 * half + kTile - 1;
           float x = scores[n][e] * scale;
           if (biased) x += gate[half] * slice[distance];
-          float p = exponential<T>(fminf(x - norm[half], 0.0f));
+          float p = weight_of<T>(x, norm[half]);
           if (tile * kTile + key >= frames) p = 0;
           float slope = slopes[n][e];
           if (drops) slope = is_kept(keep, row + 8 * half, key) ? slope * launch.keep_scale : 0.0f;
@@ -145,7 +135,7 @@ __global__ void __launch_bounds__(kThreads)
           scores[n][e] = slope;
         }
       }
-      multiply<HD>(scores, shared.k + buffer * kTileElements<T, HD>, stage, sums);
+      multiply<HD>(scores, keys.k + buffer * kTileElements<T, HD>, stage, sums);
       if (sloped) {
 #pragma unroll
         for (int n = 0; n < kPieces; ++n) {
@@ -176,7 +166,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     if (kBuffers<T> == 1 && tile + 1 < tiles) {
       __syncthreads();
-      prepare(tile + 1);
+      keys.fetch(launch, work, from, tile + 1);
     }
   }
   const float factor[2] = {scale, scale};
@@ -301,7 +291,7 @@ __global__ void __launch_bounds__(kThreads)
           const int key = row + 8 * (e / 2), query = 8 * n + 2 * at.q + e % 2;
           float x = scores[n][e] * scale;
           if (biased) x += gate[query] * slice[key - query + kTile - 1];
-          const float p = exponential<T>(fminf(x - norm[query], 0.0f));
+          const float p = weight_of<T>(x, norm[query]);
           const bool kept = !drops || is_kept(keep, query, key);
           scores[n][e] = kept ? p : 0.0f;
           slopes[n][e] = p * ((kept ? slopes[n][e] * launch.keep_scale : 0.0f) - less[query]);

@@ -9,19 +9,18 @@ namespace {
 
 template <typename T, int HD>
 struct ForwardShared {
-  T *q, *k, *v;  // k and v have kBuffers tiles
-  float* slice;
-  std::uint32_t* keep;
+  T* q;
+  KeyTiles<T, HD> keys;
   float* stage;
   std::size_t bytes;
 
   __host__ __device__ explicit ForwardShared(unsigned char* start) {
     SharedParts parts(start);
     q = parts.take<T>(kTileElements<T, HD>);
-    k = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
-    v = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
-    slice = parts.take<float>(kBuffers<T> * kSlice);
-    keep = parts.take<std::uint32_t>(kBuffers<T> * kThreads);
+    keys.k = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
+    keys.v = parts.take<T>(kBuffers<T> * kTileElements<T, HD>);
+    keys.slice = parts.take<float>(kBuffers<T> * kSlice);
+    keys.keep = parts.take<std::uint32_t>(kBuffers<T> * kThreads);
     stage = parts.take<float>(sizeof(T) == 2 ? 0 : kTile * kStageStride);
     bytes = parts.used();
   }
@@ -41,26 +40,9 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
   const bool biased = launch.table != nullptr, drops = launch.drop_threshold != 0;
   const float scale = 1.0f / sqrtf(static_cast<float>(width));
 
-  std::uint32_t neighbour = 0;  // the next tile's draws, where this tile's came with them
-  const auto prepare = [&](int tile) {
-    const int key = tile * kTile, buffer = tile % kBuffers<T>;
-    load_tile<T, HD>(shared.k + buffer * kTileElements<T, HD>, from + all, 3 * all, key, frames, width);
-    load_tile<T, HD>(shared.v + buffer * kTileElements<T, HD>, from + 2 * all, 3 * all, key, frames, width);
-    cuda::commit_copies();
-    if (biased) load_slice(launch, work.head, first, key, shared.slice + buffer * kSlice);
-    if (drops) {
-      if (tile % 2 == 0) {
-        const KeepWords words = draw_keep_words(launch, work, first, key);
-        shared.keep[buffer * kThreads + static_cast<int>(threadIdx.x)] = words.tile;
-        neighbour = words.neighbour;
-      } else {
-        shared.keep[buffer * kThreads + static_cast<int>(threadIdx.x)] = neighbour;
-      }
-    }
-  };
-
+  KeyTiles<T, HD> keys = shared.keys;
   load_tile<T, HD>(shared.q, from, 3 * all, first, frames, width);
-  prepare(0);
+  keys.fetch(launch, work, from, 0);
 
   const int row = 16 * at.warp + at.g;  // the lane's first row in the tile; its second is 8 further
   float gate[2] = {0, 0};
@@ -77,11 +59,11 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
     const int buffer = tile % kBuffers<T>;
     cuda::wait_copies<0>();
     __syncthreads();  // the tile is there for all, and nobody reads the other buffer any more
-    if (kBuffers<T> == 2 && tile + 1 < tiles) prepare(tile + 1);
+    if (kBuffers<T> == 2 && tile + 1 < tiles) keys.fetch(launch, work, from, tile + 1);
     if (first + 16 * at.warp < frames) {
       float scores[kPieces][4] = {};
-      multiply_transposed<HD>(shared.q + 16 * at.warp * kStride<T, HD>, shared.k + buffer * kTileElements<T, HD>, scores);
-      const float* slice = shared.slice + buffer * kSlice;
+      multiply_transposed<HD>(shared.q + 16 * at.warp * kStride<T, HD>, keys.k + buffer * kTileElements<T, HD>, scores);
+      const float* slice = keys.slice + buffer * kSlice;
       float most[2] = {peak[0], peak[1]};
 #pragma unroll
       for (int n = 0; n < kPieces; ++n) {
@@ -107,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
           sums[n][2 * half + 1] *= shrink;
         }
       }
-      const std::uint32_t* keep = shared.keep + buffer * kThreads;
+      const std::uint32_t* keep = keys.keep + buffer * kThreads;
 #pragma unroll
       for (int n = 0; n < kPieces; ++n) {
 #pragma unroll
@@ -118,11 +100,11 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
           scores[n][e] = drops && !is_kept(keep, row + 8 * half, 8 * n + 2 * at.q + e % 2) ? 0.0f : p;
         }
       }
-      multiply<HD>(scores, shared.v + buffer * kTileElements<T, HD>, shared.stage + 16 * at.warp * kStageStride, sums);
+      multiply<HD>(scores, keys.v + buffer * kTileElements<T, HD>, shared.stage + 16 * at.warp * kStageStride, sums);
     }
     if (kBuffers<T> == 1 && tile + 1 < tiles) {
       __syncthreads();
-      prepare(tile + 1);
+      keys.fetch(launch, work, from, tile + 1);
     }
   }
   float factor[2];

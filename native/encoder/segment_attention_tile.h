@@ -8,8 +8,8 @@
 #include "cuda/async_copy.h"
 #include "cuda/kernel.h"
 #include "cuda/mma.h"
+#include "cuda/philox.h"
 #include "encoder/segment_attention_cuda.h"
-#include "engine/philox.h"
 
 namespace ser::attention {
 
@@ -92,7 +92,8 @@ __device__ __forceinline__ KeepWords draw_keep_words(const AttentionLaunch& laun
   std::uint32_t half[2] = {0, 0};
   for (int i = 0; i < 8; ++i) {
     const auto counter = static_cast<std::uint32_t>(first_key / 128 * 16 + 8 * side + i);
-    const auto words = philox4x32({counter, place, utterance, launch.step}, {launch.key0, launch.key1});
+    const uint4 block = cuda::philox_block(make_uint4(counter, place, utterance, launch.step), {launch.key0, launch.key1});
+    const std::uint32_t words[4] = {block.x, block.y, block.z, block.w};
 #pragma unroll
     for (int s = 0; s < 8; ++s) {
       const std::uint32_t draw = s % 2 == 0 ? words[s / 2] & 0xffffu : words[s / 2] >> 16;
@@ -107,6 +108,33 @@ __device__ __forceinline__ KeepWords draw_keep_words(const AttentionLaunch& laun
 __device__ __forceinline__ bool is_kept(const std::uint32_t* words, int query, int key) {
   return (words[2 * query + key / 8 % 2] >> (key / 16 * 8 + key % 8) & 1u) != 0;
 }
+
+// The keys that a block of queries meets, kBuffers tiles of them, with what belongs to each tile.
+template <typename T, int HD>
+struct KeyTiles {
+  T *k, *v;
+  float* slice;
+  std::uint32_t* keep;
+  std::uint32_t neighbour = 0;  // the thread's draws for the next tile, where this one's came with them
+
+  // Begins to fetch a tile of the work's segment; `from` points at the head's first q in the segment's first row.
+  __device__ __forceinline__ void fetch(const AttentionLaunch& launch, const Work& work, const T* from, int tile) {
+    const int width = launch.head_width, all = launch.heads * width;
+    const int query = work.tile * kTile, key = tile * kTile, buffer = tile % kBuffers<T>;
+    load_tile<T, HD>(k + buffer * kTileElements<T, HD>, from + all, 3 * all, key, work.frames, width);
+    load_tile<T, HD>(v + buffer * kTileElements<T, HD>, from + 2 * all, 3 * all, key, work.frames, width);
+    cuda::commit_copies();
+    if (launch.table != nullptr) load_slice(launch, work.head, query, key, slice + buffer * kSlice);
+    if (launch.drop_threshold == 0) return;
+    if (tile % 2 == 0) {
+      const KeepWords words = draw_keep_words(launch, work, query, key);
+      keep[buffer * kThreads + static_cast<int>(threadIdx.x)] = words.tile;
+      neighbour = words.neighbour;
+    } else {
+      keep[buffer * kThreads + static_cast<int>(threadIdx.x)] = neighbour;
+    }
+  }
+};
 
 // sums[n] += rows * tile^T: the warp's 16 rows of one tile with all 64 rows of another, along the head's width.
 template <int HD>
