@@ -21,6 +21,8 @@ import { parseArgs } from 'node:util';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const LISTS = 'native/test/cuda/faults';
 const FLAGS = 'cmake/emulator_flags.txt';
+/** One failed check is enough. */
+const ENVIRONMENT = { ...process.env, LC_ALL: 'C', SER_FAIL_FAST: '1' };
 /** What a test may take is what it took without a fault, times this, plus some seconds: a fault may well hang it. */
 const PATIENCE = { factor: 5, seconds: 20 };
 
@@ -59,7 +61,7 @@ function run(program, args, limit = 600) {
     const started = performance.now();
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C' },
+      env: ENVIRONMENT,
     });
     let output = '';
     let late = false;
@@ -86,8 +88,8 @@ function symptom({ output, late, signal }) {
   const sanitizer =
     /ERROR: AddressSanitizer: ([\w-]+)/.exec(output)?.[1] ?? /runtime error: ([^\n]{1,60})/.exec(output)?.[1];
   if (sanitizer) return `sanitizer: ${sanitizer}`;
-  const failed = output.match(/^ {2}FAIL .*$/gm);
-  if (failed) return `${failed.length} failed check${failed.length === 1 ? '' : 's'}`;
+  const failed = /^ {2}FAIL +(.+?)(?: \(\S+:\d+\))?$/m.exec(output)?.[1];
+  if (failed) return `check: ${failed.slice(0, 80)}`;
   const thrown = /what\(\): +([^\n]{1,80})/.exec(output)?.[1];
   return thrown ? `thrown: ${thrown}` : `ends with ${signal ?? 'an error'}`;
 }
@@ -195,6 +197,12 @@ if (options.check) {
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'ser-faults-'));
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    rmSync(scratch, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
 try {
   const rows = await plantAll(lists, scratch, Math.min(Number(options.jobs), count + lists.length));
   console.log(table(rows).join('\n'));

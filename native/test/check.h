@@ -1,9 +1,10 @@
 // A few lines in place of a test framework: every check prints what it checked, a failed one where and what was found, and
-// the program's exit status says whether all held.
+// the program's exit status says whether all held. With SER_FAIL_FAST in the environment the first failed check ends it.
 #pragma once
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -22,6 +23,7 @@ inline void report(bool ok, const std::string& what, const char* file, int line)
     std::printf("  FAIL  %s (%s:%d)\n", what.c_str(), file, line);
   }
   std::fflush(stdout);
+  if (!ok && std::getenv("SER_FAIL_FAST") != nullptr) std::_Exit(1);
 }
 
 inline std::string figure(double value) {
