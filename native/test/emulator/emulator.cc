@@ -191,9 +191,11 @@ bool Block::release_warps() {
   bool released = false;
   for (std::size_t base = 0; base < fibers_.size(); base += kLanes) {
     const std::size_t lanes = std::min<std::size_t>(kLanes, fibers_.size() - base);
+    unsigned looked_at = 0;  // the mask of the last leader: one lane speaks for all that name the same
     for (std::size_t i = 0; i < lanes; ++i) {
       const Fiber& leader = fibers_[base + i];
-      if (leader.state != State::in_warp) continue;
+      if (leader.state != State::in_warp || (leader.mask == looked_at && (looked_at >> i & 1u) != 0)) continue;
+      looked_at = leader.mask;
       const unsigned present = lanes == kLanes ? ~0u : (1u << lanes) - 1;
       const unsigned mask = leader.mask & present;
       if ((leader.mask >> i & 1u) == 0)
