@@ -491,6 +491,23 @@ export interface MemoryUse {
   peak: number;
 }
 
+/** Where the time of some training steps went. */
+export interface ProfileResult {
+  steps: number;
+  /** From the start of the profile to the end of its last step. */
+  seconds: number;
+  /**
+   * Seconds of each phase, which sum to `seconds`: by the wall clock on the CPU, by the GPU's own events there. `waiting` lies
+   * between steps: nothing had been asked for yet. `other` is copying the figures of a step back and what no phase has.
+   */
+  phases: Record<
+    'waiting' | 'mixing' | 'encoder' | 'head' | 'losses' | 'backward' | 'optimiser' | 'other',
+    number
+  >;
+  /** Why there is no trace. */
+  problem?: string;
+}
+
 export interface Addon {
   buildInfo(): BuildInfo;
   /** Asks the driver, which takes up to a second the first time. Never throws. */
@@ -588,4 +605,9 @@ export interface Addon {
   timeOp(request: OpRequest): Promise<OpTiming>;
   /** Memory of the engine's device; `reset` lets the peak begin anew. */
   memoryUse(reset: boolean): Promise<MemoryUse>;
+
+  /** Profiles the training steps from here to `stopProfile`; rejects where a profile runs already. */
+  startProfile(): Promise<void>;
+  /** Ends the profile and writes its trace, JSON for Chrome's trace viewer, to `path`. */
+  stopProfile(path: string): Promise<ProfileResult>;
 }

@@ -45,6 +45,8 @@ constexpr std::pair<const char*, binding::Entry> kEntries[] = {
     {"opNames", binding::op_names},
     {"timeOp", binding::time_op},
     {"memoryUse", binding::memory_use},
+    {"startProfile", binding::start_profile},
+    {"stopProfile", binding::stop_profile},
 };
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

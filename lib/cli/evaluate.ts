@@ -13,6 +13,7 @@ import {
 import { formatDuration } from '../format.js';
 import { addReadingFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
 import { interruptible } from './interrupt.js';
+import { deviceOption } from './predict.js';
 import { openTerminal, type Terminal } from './terminal.js';
 import { wholeNumber } from './train.js';
 
@@ -29,6 +30,7 @@ interface EvaluateFlags
       | 'seed'
       | 'folds'
       | 'onBadAudio'
+      | 'device'
     > {
   json?: boolean;
   out?: string;
@@ -82,6 +84,7 @@ export function registerEvaluate(program: Command): void {
     .addOption(
       new Option('--on-bad-audio <what>', 'damaged, empty or silent files').choices(['fail', 'skip']),
     )
+    .addOption(deviceOption())
     .option('--json', 'the content of evaluation.json')
     .option('--out <dir>', 'write evaluation.json, predictions.jsonl and evaluation.html there')
     .addHelpText(
@@ -92,8 +95,20 @@ export function registerEvaluate(program: Command): void {
 }
 
 async function run(models: string[], flags: EvaluateFlags): Promise<void> {
-  const { labelMap, otherClasses, unseen, noise, noiseKind, gain, seed, folds, onBadAudio, json, out } =
-    flags;
+  const {
+    labelMap,
+    otherClasses,
+    unseen,
+    noise,
+    noiseKind,
+    gain,
+    seed,
+    folds,
+    onBadAudio,
+    device,
+    json,
+    out,
+  } = flags;
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping'));
   const results: EvaluationResult[] = [];
@@ -114,6 +129,7 @@ async function run(models: string[], flags: EvaluateFlags): Promise<void> {
           seed,
           folds,
           onBadAudio,
+          device,
           signal,
           onEvent: json ? undefined : (event) => show(terminal, event),
         }),

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { type FilePrediction, Predictor } from '../predict/predictor.js';
 import type { ModelCard } from '../train/types.js';
@@ -12,8 +12,14 @@ export function registerPredict(program: Command): void {
     .argument('<run-or-checkpoint>', 'run folder, or best.safetensors of a fold')
     .argument('<file...>', 'audio files of any format')
     .option('--seed <n>', 'of a run of several seeds, only the models of this one', seedNumber)
+    .addOption(deviceOption())
     .option('--json', 'one JSON line per file, with the pooling weights')
     .action(run);
+}
+
+/** Where to compute; `auto` without it. */
+export function deviceOption(): Option {
+  return new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']);
 }
 
 /** A seed, to choose among the models of a run by. */
@@ -23,12 +29,18 @@ export function seedNumber(text: string): number {
   return seed;
 }
 
+interface PredictFlags {
+  json?: boolean;
+  seed?: number;
+  device?: 'auto' | 'cpu' | 'cuda';
+}
+
 /** A bad file does not keep the others from being predicted; it decides the exit code. */
-async function run(model: string, files: string[], flags: { json?: boolean; seed?: number }): Promise<void> {
+async function run(model: string, files: string[], flags: PredictFlags): Promise<void> {
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping'));
   try {
-    await using predictor = await Predictor.open({ model, seed: flags.seed });
+    await using predictor = await Predictor.open({ model, seed: flags.seed, device: flags.device });
     const [card] = predictor.cards;
     if (!flags.json) {
       terminal.line(

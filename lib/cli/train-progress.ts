@@ -3,6 +3,7 @@ import { seedsOf } from '../config/seeds.js';
 import { describePullEvent } from '../encoder/pull-text.js';
 import type { PullEvent } from '../encoder/types.js';
 import { formatBytes, formatDuration } from '../format.js';
+import { profileText } from '../train/profile.js';
 import type { TrainEvent } from '../train/types.js';
 import type { Terminal } from './terminal.js';
 
@@ -121,6 +122,11 @@ export function trainProgress(terminal: Terminal): (event: TrainEvent) => void {
         break;
       case 'warning':
         terminal.line(`${terminal.yellow('warning')}   ${event.message}`);
+        break;
+      case 'profile':
+        for (const line of profileText(event.profile)) terminal.line(line);
+        if (event.profile.note) terminal.line(`  ${terminal.yellow('note')} no trace: ${event.profile.note}`);
+        terminal.line(terminal.dim(`  ${terminal.path(event.path)}`));
         break;
       case 'checkpoint':
       case 'done':

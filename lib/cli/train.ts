@@ -15,6 +15,9 @@ import { fractionList, learningCurvesOf, runLearningCurve } from './learning-cur
 import { openTerminal } from './terminal.js';
 import { trainProgress } from './train-progress.js';
 
+/** Of `--profile` without a number. */
+const PROFILED_STEPS = 5;
+
 interface TrainFlags extends CorpusFlags {
   protocol?: string;
   plan?: string;
@@ -41,11 +44,19 @@ interface TrainFlags extends CorpusFlags {
   classWeights?: 'none' | 'balanced';
   printConfig?: boolean;
   embedAudio?: boolean;
+  profile?: number | true;
 }
 
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number.');
+  return value;
+}
+
+function stepCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1000)
+    throw new InvalidArgumentError('expected a number of steps from 1 to 1000.');
   return value;
 }
 
@@ -139,6 +150,11 @@ export function registerTrain(program: Command): void {
       '--embed-audio',
       'put the audio of the drawn utterances into report.html; most corpora forbid passing audio on',
     )
+    .option(
+      '--profile [steps]',
+      'profile so many steps (5): time by phase, and a trace for Chrome in the run folder',
+      stepCount,
+    )
     .option('--json', 'events as JSON lines on stdout')
     .addHelpText(
       'after',
@@ -224,6 +240,9 @@ async function run(flags: TrainFlags): Promise<void> {
   const fractions = flags.trainFraction && flags.trainFraction.length > 1 ? flags.trainFraction : undefined;
   try {
     if (fractions || (resumed && (await learningCurvesOf([resumed])))) {
+      if (flags.profile !== undefined) {
+        throw new UsageError('--profile looks at one run, not at a learning curve', { code: 'E_USAGE' });
+      }
       if (flags.resume === true) {
         throw new UsageError('a learning curve is gone on with by name', {
           code: 'E_USAGE',
@@ -251,6 +270,7 @@ async function run(flags: TrainFlags): Promise<void> {
       out: flags.out,
       resume: flags.resume,
       embedAudio: flags.embedAudio,
+      profile: flags.profile === true ? PROFILED_STEPS : flags.profile,
       signal,
       command,
       onEvent: (event) => {

@@ -122,12 +122,12 @@ type Engine = Awaited<ReturnType<typeof openEngine>>;
 
 /** One model after the other, so that memory holds one; tells how far it is. */
 async function hearAll(
-  { threads, onEvent }: EvaluateOptions,
+  { threads, device, onEvent }: EvaluateOptions,
   parts: readonly Part[],
   conditions: readonly Condition[],
   judge: (part: Part, onJudged: (utterances: number) => void, engine: Engine) => Promise<Heard[]>,
 ): Promise<Heard[][]> {
-  await using engine = await openEngine({ threads });
+  await using engine = await openEngine({ threads, device });
   const total = parts.reduce((sum, { utterances }) => sum + utterances.length, 0) * conditions.length;
   const started = performance.now();
   let done = 0;

@@ -33,6 +33,8 @@ export interface EvaluateOptions {
   /** Of the noise. */
   seed?: number;
   threads?: number;
+  /** Where to compute; default `auto`, as `train` has it. */
+  device?: 'auto' | 'cpu' | 'cuda';
   signal?: AbortSignal;
   onEvent?: (event: EvaluateEvent) => void;
 }

@@ -44,6 +44,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<SerEngine
   const defaultThreads = threadsFromEnvironment() ?? availableParallelism();
   // Read by cuBLAS once; without it, its sums depend on what else ran, and the deterministic mode refuses to call it.
   process.env.CUBLAS_WORKSPACE_CONFIG ??= ':4096:8';
+  // The profiler tells stderr of GPUs that it did not find, on machines that have none; its failures reach us as a reason.
+  process.env.KINETO_LOG_LEVEL ??= '5';
   const { device = 'auto', threads, deterministic } = options;
   const loaded = await loadAddon({ device });
   return startEngine(

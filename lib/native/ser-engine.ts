@@ -14,6 +14,7 @@ import type {
   OpRequest,
   OpTiming,
   PretrainedEncoderConfig,
+  ProfileResult,
   StartOptions,
   TrainerConfig,
 } from '../../bindings.js';
@@ -176,6 +177,17 @@ export class SerEngine implements AsyncDisposable {
   /** What the device's allocator has handed out, bytes; zeros on the CPU. `reset` lets the peak begin anew. */
   async memoryUse(reset: boolean, options?: CallOptions): Promise<MemoryUse> {
     return { ...(await this.#calls.run(this.memoryUse, (addon) => addon.memoryUse(reset), options)) };
+  }
+
+  /** Profiles the training steps from here to `stopProfile`. */
+  async startProfile(options?: CallOptions): Promise<void> {
+    return this.#calls.run(this.startProfile, (addon) => addon.startProfile(), options);
+  }
+
+  /** Ends the profile and writes its trace, JSON for Chrome's trace viewer, to `path`. */
+  async stopProfile(path: string, options?: CallOptions): Promise<ProfileResult> {
+    const result = await this.#calls.run(this.stopProfile, (addon) => addon.stopProfile(path), options);
+    return { ...result, phases: { ...result.phases } };
   }
 
   /** Cancels every call of this engine that is under way; each rejects with an `InterruptedError`. */

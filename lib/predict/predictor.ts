@@ -17,6 +17,8 @@ export interface PredictorOptions {
   /** Of a run of several seeds, only the models of this one. */
   seed?: number;
   threads?: number;
+  /** Where to compute; default `auto`, as `train` has it. */
+  device?: 'auto' | 'cpu' | 'cuda';
 }
 
 export interface Prediction {
@@ -67,7 +69,7 @@ export class Predictor implements AsyncDisposable {
         cure: 'Name one checkpoint, e.g. fold-1/best.safetensors.',
       });
     }
-    const engine = await openEngine({ threads: options.threads });
+    const engine = await openEngine({ threads: options.threads, device: options.device });
     try {
       const models: NativeModel[] = [];
       for (const [index, path] of paths.entries()) {

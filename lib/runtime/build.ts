@@ -28,6 +28,12 @@ export interface AddonPlace {
 /** Two compilers at once: each may take 1.3 GB on the headers of LibTorch. */
 const MAX_JOBS = 2;
 
+/** `SER_BUILD_JOBS` where it is a number from 1 on; a value that is none is as if it were not set. */
+function buildJobs(env: NodeJS.ProcessEnv): number {
+  const asked = Number(env.SER_BUILD_JOBS);
+  return Number.isInteger(asked) && asked >= 1 ? asked : Math.min(MAX_JOBS, availableParallelism());
+}
+
 /**
  * Where the addon for this source and this LibTorch belongs. The hash covers everything that changes the result: sources,
  * CMake files, Node-API headers, and the path of LibTorch, which is linked as the loader's search path. It does not cover the
@@ -112,7 +118,7 @@ export async function buildAddon(
       stage: 'compile',
       text: `Compiling the addon against LibTorch ${libtorch.version}`,
     });
-    await run('build', [...compilers, '--parallel', String(Math.min(MAX_JOBS, availableParallelism()))]);
+    await run('build', [...compilers, '--parallel', String(buildJobs(context.env))]);
     const release = join(partial, 'build', 'Release');
     await mkdir(release, { recursive: true });
     await copyFile(join(work, 'Release', 'ser_native.node'), join(release, 'ser_native.node'));

@@ -8,7 +8,7 @@ import type { Workshop } from './workshop.js';
 
 /** One fold of one seed: which, under what name it is resumed, and where it lies. */
 export interface FoldPart
-  extends Pick<FoldJob, 'fold' | 'foldsAfter' | 'configHash' | 'directory' | 'onEpoch'> {
+  extends Pick<FoldJob, 'fold' | 'foldsAfter' | 'configHash' | 'directory' | 'onEpoch' | 'profiler'> {
   seed: number;
   fold: Fold;
 }

@@ -28,6 +28,7 @@ import { cardMetadata, modelConfig } from './model-card.js';
 import { type BatchSize, explainOutOfMemory } from './out-of-memory.js';
 import { Pace } from './pace.js';
 import type { SettledConfig } from './precision.js';
+import type { ProfiledPlace, RunProfiler } from './profile.js';
 import { type LabelledRow, mixesById, stepRequest } from './step-request.js';
 import { spectrogramBands, type TrainEncoder } from './train-encoder.js';
 import type { FoldOutcome, ModelCard, SelectedEpoch, TrainEvent } from './types.js';
@@ -57,6 +58,8 @@ export interface FoldJob {
   emit: (event: TrainEvent) => void;
   /** Called with each finished epoch's line, in order; on resume first with all earlier ones. */
   onEpoch: (line: EpochLine, seconds: number | null) => Promise<void>;
+  /** Looks at the first steps of the run, where that was asked for. */
+  profiler?: RunProfiler;
   /** Folds that follow this one, of all seeds, for the estimate of the remaining time. */
   foldsAfter: number;
 }
@@ -165,7 +168,7 @@ class FoldLoop {
   }
 
   async #trainEpoch(epoch: number): Promise<void> {
-    const { config, fold, rows, classes, store } = this.#job;
+    const { config, fold, rows, classes, store, engine, profiler } = this.#job;
     const state = this.#state;
     const key = { seed: config.seed, fold: fold.fold, epoch };
     const candidates = fold.train.map(
@@ -174,6 +177,13 @@ class FoldLoop {
     const plan = planMix({ settings: config.mix, ...key, epochs: config.epochs, utterances: candidates });
     const mixes = mixesById(plan);
     const { batches } = planBatches(candidates, config.batch, key);
+    const place: ProfiledPlace = {
+      engine,
+      precision: config.precision,
+      seed: config.seed,
+      fold: fold.fold,
+      epoch,
+    };
     state.sums ??= emptySums();
     const { sums } = state;
     const inFlight: { ids: string[]; rate: number; result: Promise<StepResult> }[] = [];
@@ -218,12 +228,15 @@ class FoldLoop {
         byId: rows,
         mixes,
       });
+      profiler?.beforeStep(place, batches.length - index);
       const result = this.#trainer.step(store, request);
       result.catch(() => {}); // handled by settle(); a second step in flight must not count as unhandled meanwhile
       inFlight.push({ ids, rate: rates.model, result });
+      await profiler?.afterStep(place, false);
       if (inFlight.length === IN_FLIGHT) await settle();
     }
     while (inFlight.length > 0) await settle();
+    await profiler?.afterStep(place, true);
     if (this.#job.signal?.aborted) await this.#interrupt();
   }
 

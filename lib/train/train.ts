@@ -17,6 +17,7 @@ import { type FoldJob, trainFold } from './fold.js';
 import { foldJob } from './fold-job.js';
 import { type SettledConfig, settlePrecision } from './precision.js';
 import type { Prepared } from './prepare.js';
+import { RunProfiler } from './profile.js';
 import {
   continuedConfig,
   defaultOut,
@@ -70,6 +71,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       source,
       emit,
       signal: options.signal,
+      profiler: profilerOf(options, run, emit),
     });
     const report = await concludeRun({
       run,
@@ -100,6 +102,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
 interface Sitting extends Workshop {
   run: RunFolder;
   log: EpochLog;
+  profiler?: RunProfiler;
 }
 
 /**
@@ -158,7 +161,22 @@ function jobOf(sitting: Sitting, seed: number, fold: Fold, foldsAfter: number): 
     configHash: run.settingsHash(seed),
     directory: run.foldDirectory(fold.fold, seed),
     onEpoch: (line, seconds) => log.append(line, seconds),
+    profiler: sitting.profiler,
   });
+}
+
+function profilerOf(
+  { profile }: TrainOptions,
+  run: RunFolder,
+  emit: (event: TrainEvent) => void,
+): RunProfiler | undefined {
+  if (profile === undefined) return undefined;
+  return new RunProfiler(
+    profile,
+    run.path,
+    (found, path) => emit({ type: 'profile', profile: found, path }),
+    (message) => emit({ type: 'warning', message }),
+  );
 }
 
 async function openRun(

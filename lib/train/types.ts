@@ -4,6 +4,7 @@ import type { BadAudio } from '../audio/types.js';
 import type { TrainConfig, TrainConfigInput } from '../config/schema.js';
 import type { PullEvent } from '../encoder/types.js';
 import type { EpochLine, LossName, PredictionLine, RunReport, Selection } from '../report/types.js';
+import type { RunProfile } from './profile.js';
 import type { EncoderOrigin } from './train-encoder.js';
 
 export interface TrainOptions {
@@ -18,6 +19,10 @@ export interface TrainOptions {
   /** Stops after the running step, keeps a checkpoint, and rejects with InterruptedError. */
   signal?: AbortSignal;
   onEvent?: (event: TrainEvent) => void;
+  /**
+   * Profiles so many steps, after a few that warm up: `profile.json` and a trace for Chrome's viewer in the run folder.
+   */
+  profile?: number;
   /** Puts the audio of the drawn utterances into report.html; most corpora forbid passing audio on. */
   embedAudio?: boolean;
   /** The command that the report shows for running it again. */
@@ -102,6 +107,8 @@ export type TrainEvent =
     }
   /** Models are looked into for the report's page; `done` of `total` folds. */
   | { type: 'explain'; done: number; total: number }
+  /** Where the time of the profiled steps went; written to `path`. */
+  | { type: 'profile'; profile: RunProfile; path: string }
   | { type: 'warning'; message: string }
   | { type: 'done'; out: string; report: RunReport };
 

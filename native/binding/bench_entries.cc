@@ -1,4 +1,4 @@
-// What benchmarks ask of the engine: rates of the device, times of operations, memory.
+// What benchmarks and profiles ask of the engine: rates of the device, times of operations and of phases, memory.
 #include "convert.h"
 #include "entries.h"
 #include "instance.h"
@@ -59,6 +59,17 @@ Napi::Value from_memory_use(Napi::Env env, const MemoryUse& use) {
   return result;
 }
 
+Napi::Value from_profile(Napi::Env env, const ProfileResult& profile) {
+  Napi::Object phases = Napi::Object::New(env);
+  for (const auto& [name, seconds] : profile.phases) phases.Set(name, seconds);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("steps", static_cast<double>(profile.steps));
+  result.Set("seconds", profile.seconds);
+  result.Set("phases", phases);
+  if (!profile.problem.empty()) result.Set("problem", profile.problem);
+  return result;
+}
+
 OpRequest to_op_request(const Argument& argument) {
   OpRequest request;
   request.name = argument.field("name").text();
@@ -96,6 +107,21 @@ Napi::Value time_op(const Napi::CallbackInfo& info) {
   return enqueue<OpTiming>(
       info, [request = to_op_request(Argument::of(info, 0, "request"))](Engine& engine) { return engine.time_op(request); },
       from_op_timing);
+}
+
+Napi::Value start_profile(const Napi::CallbackInfo& info) {
+  return enqueue<Nothing>(
+      info,
+      [](Engine& engine) {
+        engine.start_profile();
+        return Nothing();
+      },
+      from_nothing);
+}
+
+Napi::Value stop_profile(const Napi::CallbackInfo& info) {
+  return enqueue<ProfileResult>(
+      info, [path = Argument::of(info, 0, "path").path()](Engine& engine) { return engine.stop_profile(path); }, from_profile);
 }
 
 Napi::Value memory_use(const Napi::CallbackInfo& info) {

@@ -1,11 +1,16 @@
 #include "engine_thread.h"
 
+#include <chrono>
 #include <utility>
 
 #include "failure.h"
 
 namespace ser::binding {
 namespace {
+
+// Jobs that may have run without their results being there: one that the device computes, one behind it.
+constexpr std::size_t kMostAhead = 2;
+constexpr std::chrono::microseconds kAskEvery{50};
 
 ErrorInfo cancelled() { return {"E_CANCELLED", "the call was cancelled before it was carried out"}; }
 ErrorInfo stopped() { return {"E_STOPPED", "the engine was stopped before the call was carried out"}; }
@@ -105,30 +110,65 @@ void EngineThread::loop(StartOptions options) {
     std::unique_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      work_or_stop_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      const auto awake = [this] { return stopping_ || !queue_.empty(); };
+      if (run_.empty()) {
+        work_or_stop_.wait(lock, awake);
+      } else {
+        // A device has no condition variable to wait for: it is asked, often enough to go unnoticed beside a step.
+        while (!deliverable() && !work_or_stop_.wait_for(lock, kAskEvery, awake)) {
+        }
+      }
       if (stopping_) break;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      running_ = job->id;
-      cancelled_ = false;
-    }
-    if (!job->error() && broken) job->fail(*broken);
-    if (!job->error()) {
-      try {
-        job->run(*engine);
-      } catch (...) {
-        job->fail(describe_current_exception());
+      if (!deliverable() && !queue_.empty()) {
+        job = std::move(queue_.front());
+        queue_.pop_front();
+        running_ = job->id;
+        cancelled_ = false;
       }
     }
+    if (job == nullptr) {
+      deliver();
+      continue;
+    }
+    // Steps far ahead of the device would only hold its memory.
+    while (run_.size() >= kMostAhead) deliver();
+    run(*job, engine.get(), broken);
     {
       const std::lock_guard lock(mutex_);
       running_ = 0;
       if (stopping_ && job->error() && job->error()->code == "E_CANCELLED") job->fail(stopped());
-      finished_.push_back(std::move(job));
     }
-    napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+    run_.push_back(std::move(job));
   }
+  while (!run_.empty()) deliver();
   // `engine` dies here, on the thread that made it.
+}
+
+void EngineThread::run(Job& job, Engine* engine, const std::optional<ErrorInfo>& broken) {
+  if (!job.error() && broken) job.fail(*broken);
+  if (job.error()) return;
+  try {
+    job.run(*engine);
+  } catch (...) {
+    job.fail(describe_current_exception());
+  }
+}
+
+void EngineThread::deliver() {
+  std::unique_ptr<Job> job = std::move(run_.front());
+  run_.pop_front();
+  if (!job->error()) {
+    try {
+      job->finish();
+    } catch (...) {
+      job->fail(describe_current_exception());
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    finished_.push_back(std::move(job));
+  }
+  napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
 void EngineThread::on_wake(napi_env env, napi_value, void* context, void*) {

@@ -45,6 +45,10 @@ class EngineThread {
   static void on_teardown(void* self);
 
   void loop(StartOptions options);
+  void run(Job& job, Engine* engine, const std::optional<ErrorInfo>& broken);
+  // Hands the oldest job that has run to the JavaScript thread, waiting for the device if need be.
+  void deliver();
+  bool deliverable() const { return !run_.empty() && (run_.front()->error() || run_.front()->ready()); }
   void halt();
   void settle_finished();
   void settle(Job& job);
@@ -64,6 +68,9 @@ class EngineThread {
   std::deque<std::unique_ptr<Job>> finished_;
   std::uint64_t running_ = 0;
   bool stopping_ = false;
+
+  // On the engine thread alone: jobs that have run, in their order; the first may still wait for the device.
+  std::deque<std::unique_ptr<Job>> run_;
 
   // Read by the engine at its safe points; written under mutex_ so that it never outlives the job it was meant for.
   std::atomic<bool> cancelled_{false};

@@ -155,10 +155,10 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   const Handle trainer = Argument::of(info, 0, "trainer").handle();
   const Handle store = Argument::of(info, 1, "store").handle();
   StepRequest request = to_step_request(Argument::of(info, 2, "request"));
-  return enqueue<StepResult>(
-      info,
-      [trainer, store, request = std::move(request)](Engine& engine) { return engine.train_step(trainer, store, request); },
+  auto job = std::make_unique<StepJob>(
+      [trainer, store, request = std::move(request)](Engine& engine) { return engine.begin_step(trainer, store, request); },
       from_step_result);
+  return Instance::of(info).thread.enqueue(std::move(job));
 }
 
 Napi::Value save_trainer(const Napi::CallbackInfo& info) {

@@ -44,5 +44,7 @@ Napi::Value measure_device(const Napi::CallbackInfo& info);
 Napi::Value op_names(const Napi::CallbackInfo& info);
 Napi::Value time_op(const Napi::CallbackInfo& info);
 Napi::Value memory_use(const Napi::CallbackInfo& info);
+Napi::Value start_profile(const Napi::CallbackInfo& info);
+Napi::Value stop_profile(const Napi::CallbackInfo& info);
 
 }  // namespace ser::binding

@@ -18,7 +18,11 @@ class Job {
 
   // On the engine thread; anything thrown is recorded by the caller through fail().
   virtual void run(Engine& engine) = 0;
-  // On the JavaScript thread, after run() has succeeded.
+  // Whether finish() would not wait. On the engine thread, after run() has succeeded; jobs run after it may come before.
+  virtual bool ready() const { return true; }
+  // Takes what the device has computed for it, waiting where it must. On the engine thread, once, after run().
+  virtual void finish() {}
+  // On the JavaScript thread, after finish() has succeeded.
   virtual Napi::Value result(Napi::Env env) = 0;
 
   void fail(ErrorInfo error) { error_ = std::move(error); }
@@ -50,6 +54,32 @@ class JobOf final : public Job {
   Work work_;
   Convert convert_;
   std::optional<Result> result_;
+};
+
+// A training step: the engine hands it to the device and does not wait.
+class StepJob final : public Job {
+ public:
+  using Begin = std::function<std::unique_ptr<PendingStep>(Engine&)>;
+  using Convert = Napi::Value (*)(Napi::Env, const StepResult&);
+
+  StepJob(Begin begin, Convert convert) : begin_(std::move(begin)), convert_(convert) {}
+
+  void run(Engine& engine) override {
+    pending_ = begin_(engine);
+    begin_ = nullptr;
+  }
+  bool ready() const override { return pending_ == nullptr || pending_->ready(); }
+  void finish() override {
+    result_.emplace(pending_->result());
+    pending_ = nullptr;  // on the engine thread: it holds memory of the device
+  }
+  Napi::Value result(Napi::Env env) override { return convert_(env, *result_); }
+
+ private:
+  Begin begin_;
+  Convert convert_;
+  std::unique_ptr<PendingStep> pending_;
+  std::optional<StepResult> result_;
 };
 
 }  // namespace ser::binding

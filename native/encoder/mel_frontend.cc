@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "encoder/mel_kernel.h"
+#include "engine/upload.h"
 
 namespace ser {
 namespace {
@@ -74,6 +75,17 @@ void mask_row(const AugmentRows& augment, std::size_t b, std::size_t batch, std:
   }
 }
 
+// Bins x bands.
+at::Tensor filter_matrix(std::int64_t bands, double warp) {
+  const std::vector<double> corners = mel_corners(bands, warp);
+  at::Tensor matrix = at::empty({kBins, bands}, at::TensorOptions(at::kFloat));
+  float* out = matrix.mutable_data_ptr<float>();
+  for (std::int64_t k = 0; k < kBins; ++k) {
+    for (std::int64_t m = 0; m < bands; ++m) *out++ = static_cast<float>(weight(corners, m, k));
+  }
+  return matrix;
+}
+
 MelBatch make_batch(const MelFrontend& frontend, const Waves& waves, const AugmentRows* augment) {
   MelBatch out;
   for (std::size_t b = 0; b < waves.lengths.size(); ++b) {
@@ -132,26 +144,22 @@ MelBatch mel_spectrogram_composite(const MelFrontend& frontend, const Waves& wav
   const at::TensorOptions options = waves.samples.options();
   const at::Tensor window = at::hann_window(kMelWindow, /*periodic=*/false, options);
   out.values = at::zeros(out.values.sizes(), options);
+  const at::Tensor plain = upload(filter_matrix(frontend.bands, 1), options);
   std::int64_t start = 0;
   for (std::size_t b = 0; b < batch; ++b) {
     const auto row = static_cast<std::int64_t>(b);
-    const std::vector<double> corners = mel_corners(frontend.bands, warp_of(augment, b));
-    at::Tensor matrix = at::empty({kBins, frontend.bands}, at::TensorOptions(at::kFloat));
-    for (std::int64_t k = 0; k < kBins; ++k) {
-      for (std::int64_t m = 0; m < frontend.bands; ++m) {
-        matrix.mutable_data_ptr<float>()[k * frontend.bands + m] = static_cast<float>(weight(corners, m, k));
-      }
-    }
+    const double warp = warp_of(augment, b);
+    const at::Tensor matrix = warp == 1 ? plain : upload(filter_matrix(frontend.bands, warp), options);
     const at::Tensor windows =
         waves.samples.narrow(0, start, waves.lengths[b]).unfold(0, kMelWindow, hop_of(augment, b)) * window;
     const at::Tensor spectrum = at::fft_rfft(windows, kMelFft).abs().square();
-    const at::Tensor energy = spectrum.matmul(matrix.to(options));
+    const at::Tensor energy = spectrum.matmul(matrix);
     at::Tensor values = (energy + 1e-8).log();
     values = (std::isnan(frontend.mean) ? values - values.mean() : values - frontend.mean) / frontend.deviation;
     if (augment != nullptr) {
       at::Tensor keep = at::empty({out.frames[b], frontend.bands}, at::TensorOptions(at::kFloat)).fill_(1);
       mask_row(*augment, b, batch, out.frames[b], frontend.bands, keep.mutable_data_ptr<float>());
-      values = values * keep.to(options);
+      values = values * upload(keep, options);
     }
     out.values.select(0, row).select(0, 0).narrow(0, 0, out.frames[b]).copy_(values);
     start += waves.lengths[b];

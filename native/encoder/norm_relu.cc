@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "encoder/norm_relu_kernel.h"
+#include "engine/upload.h"
 
 namespace ser {
 namespace {
@@ -216,7 +217,7 @@ at::Tensor norm_relu_composite(const at::Tensor& input, const NormWeights& weigh
     float* row = mask.mutable_data_ptr<float>() + b * x.size(2);
     std::fill(row, row + lengths[static_cast<std::size_t>(b)], 1.0f);
   }
-  mask = mask.to(x.device()).to(x.scalar_type());
+  mask = upload(mask, x.options());
   const auto spread = [](const at::Tensor& per_channel) { return per_channel.view({1, -1, 1, 1}); };
   at::Tensor mean = weights.mean.value.to(x.scalar_type()), variance = weights.variance.value.to(x.scalar_type());
   if (training) {

@@ -9,6 +9,8 @@
 
 #include <limits>
 
+#include "engine/upload.h"
+
 namespace ser {
 namespace {
 
@@ -20,7 +22,7 @@ at::Tensor padded_index(const Segments& segments, at::Device device) {
   for (std::int64_t b = 0; b < segments.count(); ++b) {
     for (std::int64_t t = 0; t < segments.length(b); ++t) *out++ = b * longest + t;
   }
-  return index.to(device);
+  return upload(index, device);
 }
 
 // B x sum(T) with 1 where a frame belongs to the utterance: sums over utterances become one matrix product, which is
@@ -31,7 +33,7 @@ at::Tensor membership(const Segments& segments, const at::TensorOptions& options
   for (std::int64_t b = 0; b < segments.count(); ++b) {
     std::fill(out + b * segments.total() + segments.offsets[b], out + b * segments.total() + segments.offsets[b + 1], 1.0f);
   }
-  return matrix.to(options);
+  return upload(matrix, options);
 }
 
 at::Tensor lengths_of(const Segments& segments, const at::TensorOptions& options) {
@@ -39,7 +41,7 @@ at::Tensor lengths_of(const Segments& segments, const at::TensorOptions& options
   for (std::int64_t b = 0; b < segments.count(); ++b) {
     lengths.mutable_data_ptr<float>()[b] = static_cast<float>(segments.length(b));
   }
-  return lengths.to(options);
+  return upload(lengths, options);
 }
 
 }  // namespace
@@ -93,7 +95,7 @@ at::Tensor segment_mask(const SegmentsPtr& segments, at::Device device) {
   auto* out = mask.mutable_data_ptr<bool>();
   for (std::int64_t b = 0; b < segments->count(); ++b)
     std::fill(out + b * longest, out + b * longest + segments->length(b), true);
-  return mask.to(device);
+  return upload(mask, device);
 }
 
 }  // namespace ser

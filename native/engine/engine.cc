@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -25,6 +26,7 @@
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
 #include "train/feature_store.h"
+#include "train/profile.h"
 #include "train/trainer.h"
 
 namespace ser {
@@ -38,6 +40,8 @@ void set_up_process(const StartOptions& options) {
     at::set_num_threads(options.threads);
     // cuDNN's attention gives NaN gradients with masks on some GPUs (pytorch#196678).
     at::globalContext().setSDPUseCuDNN(false);
+    // float32 is float32: LibTorch would let cuDNN round its products to TF32.
+    at::globalContext().setAllowTF32CuDNN(false);
     if (options.deterministic) {
       at::globalContext().setDeterministicCuDNN(true);
       at::globalContext().setBenchmarkCuDNN(false);
@@ -75,7 +79,11 @@ class TorchEngine final : public Engine {
  public:
   TorchEngine(const StartOptions& options, const std::atomic<bool>& cancelled) : cancelled_(cancelled), device_(at::kCPU) {
     if (options.threads < 1) throw Error("E_ARGUMENT", "threads must be at least 1, got " + std::to_string(options.threads));
-    if (options.device == Device::cuda) device_ = open_cuda_device();
+    if (options.device == Device::cuda) {
+      device_ = open_cuda_device();
+      // Of this thread; threads of a backward pass set their own.
+      at::accelerator::setDeviceIndex(device_.index());
+    }
     set_up_process(options);
   }
   ~TorchEngine() override { trim_arena(); }
@@ -119,9 +127,9 @@ class TorchEngine final : public Engine {
     return objects_.add(std::make_shared<Trainer>(model(handle), config));
   }
 
-  StepResult train_step(Handle handle, Handle store_handle, const StepRequest& request) override {
-    if (request.rows.frames) return trainer(handle)->step(*features(store_handle), request, cancelled_);
-    return trainer(handle)->step(store(store_handle)->view(), request, cancelled_);
+  std::unique_ptr<PendingStep> begin_step(Handle handle, Handle store_handle, const StepRequest& request) override {
+    if (request.rows.frames) return trainer(handle)->begin(*features(store_handle), request, cancelled_);
+    return trainer(handle)->begin(store(store_handle)->view(), request, cancelled_);
   }
 
   void save_trainer(Handle handle, const std::string& path, const Metadata& metadata) override {
@@ -184,6 +192,13 @@ class TorchEngine final : public Engine {
   OpTiming time_op(const OpRequest& request) override { return ser::time_op(request, device_, cancelled_); }
   MemoryUse memory_use(bool reset) override { return ser::memory_use(device_, reset); }
 
+  void start_profile() override { profile_ = std::make_unique<Profile>(device_); }
+  ProfileResult stop_profile(const std::string& path) override {
+    if (profile_ == nullptr) throw Error("E_ARGUMENT", "no profile runs");
+    const std::unique_ptr<Profile> ending = std::move(profile_);
+    return ending->finish(path);
+  }
+
  private:
   std::shared_ptr<Model> model(Handle handle) const { return objects_.get<Model>(handle, "model"); }
   std::shared_ptr<Trainer> trainer(Handle handle) const { return objects_.get<Trainer>(handle, "trainer"); }
@@ -206,6 +221,7 @@ class TorchEngine final : public Engine {
   const std::atomic<bool>& cancelled_;
   at::Device device_;
   HandleTable<SampleStore, Model, Trainer, LoneEncoder, FeatureStore> objects_;
+  std::unique_ptr<Profile> profile_;
 };
 
 Waves TorchEngine::pack(const std::vector<std::vector<float>>& samples) const {
@@ -381,9 +397,9 @@ double TorchEngine::self_test() {
   request.center_learning_rate = 5e-3;
   Trainer trainer(std::make_shared<Model>(config, 1, device_), TrainerConfig());
   const SampleView view{samples.data(), static_cast<std::int64_t>(samples.size())};
-  trainer.step(view, request, cancelled_);
+  trainer.begin(view, request, cancelled_)->result();
   request.step = 1;
-  const StepResult result = trainer.step(view, request, cancelled_);
+  const StepResult result = trainer.begin(view, request, cancelled_)->result();
   if (result.non_finite) throw Error("E_INTERNAL", "the self-test gave a loss that is not finite; this build must not be used");
   return result.total;
 }

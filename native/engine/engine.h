@@ -12,6 +12,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ser {
@@ -211,6 +212,16 @@ struct StepResult {
   std::vector<std::int32_t> predictions;
 };
 
+// A step that has been handed to the device: its figures come later, so that the next step can be handed over meanwhile.
+class PendingStep {
+ public:
+  virtual ~PendingStep() = default;
+  // Whether result() would not wait.
+  virtual bool ready() const = 0;
+  // Waits for the device; once.
+  virtual StepResult result() = 0;
+};
+
 struct ForwardOptions {
   bool embedding = false;
   bool weights = false;
@@ -308,6 +319,14 @@ struct OpTiming {
   std::vector<double> own_forward, plain_forward, own_backward, plain_backward;  // seconds; backward may be empty
 };
 
+// Where the time of some training steps went.
+struct ProfileResult {
+  std::int64_t steps = 0;
+  double seconds = 0;                                  // from the start of the profile to the end of the last step
+  std::vector<std::pair<std::string, double>> phases;  // name and seconds; together all of them
+  std::string problem;                                 // why there is no trace; empty where there is one
+};
+
 struct MemoryUse {
   double current = 0, peak = 0;  // bytes
 };
@@ -330,7 +349,11 @@ class Engine {
   virtual void load_model(Handle model, const std::string& path) = 0;
 
   virtual Handle create_trainer(Handle model, const TrainerConfig& config) = 0;
-  virtual StepResult train_step(Handle trainer, Handle store, const StepRequest& request) = 0;
+  // On the CPU the step is done when this returns.
+  virtual std::unique_ptr<PendingStep> begin_step(Handle trainer, Handle store, const StepRequest& request) = 0;
+  StepResult train_step(Handle trainer, Handle store, const StepRequest& request) {
+    return begin_step(trainer, store, request)->result();
+  }
   virtual void save_trainer(Handle trainer, const std::string& path, const Metadata& metadata) = 0;
   virtual void load_trainer(Handle trainer, const std::string& path) = 0;
   virtual void copy_average(Handle trainer, Handle model) = 0;
@@ -360,6 +383,10 @@ class Engine {
   virtual std::vector<std::string> op_names() = 0;
   virtual OpTiming time_op(const OpRequest& request) = 0;
   virtual MemoryUse memory_use(bool reset) = 0;
+
+  // Of the training steps between the two calls; `path` is the trace to write.
+  virtual void start_profile() = 0;
+  virtual ProfileResult stop_profile(const std::string& path) = 0;
 };
 
 // `cancelled` is read at safe points (between micro-batches, before an optimiser update) and ends the running method

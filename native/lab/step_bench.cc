@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
       request.step = s;
       const auto start = Clock::now();
       const double busy = processor_ms();
-      trainer.step(view, request, cancelled);
+      trainer.begin(view, request, cancelled)->result();
       if (s < 2) continue;
       times.push_back(since(start));
       processor.push_back(processor_ms() - busy);

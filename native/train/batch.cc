@@ -8,6 +8,7 @@
 #include <numeric>
 #include <string>
 
+#include "engine/upload.h"
 #include "mix/augment.h"
 
 namespace ser {
@@ -64,7 +65,7 @@ MixedBatch make_training_batch(const SampleView& samples, const StepRequest& req
     out.waves.lengths.push_back(length);
     starts[b + 1] = starts[b] + length;
   }
-  at::Tensor packed = at::empty({starts.back()}, at::TensorOptions(at::kFloat));
+  at::Tensor packed = at::empty({starts.back()}, staging(at::kFloat, device));
   float* to = packed.mutable_data_ptr<float>();
   at::parallel_for(0, static_cast<std::int64_t>(batch), 1, [&](std::int64_t from, std::int64_t end) {
     std::vector<float> wave;
@@ -75,7 +76,7 @@ MixedBatch make_training_batch(const SampleView& samples, const StepRequest& req
       std::copy(wave.begin(), wave.end(), to + starts[b]);
     }
   });
-  out.waves.samples = packed.to(device);
+  out.waves.samples = upload(packed, device);
   out.seconds = static_cast<double>(starts.back()) / kRate;
 
   take_labels(request.labels, classes, out);
@@ -139,13 +140,13 @@ Waves make_waves(const SampleView& samples, const Rows& rows, at::Device device)
   out.lengths = rows.lengths;
   out.keys = rows.keys;
   at::Tensor packed =
-      at::empty({std::accumulate(rows.lengths.begin(), rows.lengths.end(), std::int64_t{0})}, at::TensorOptions(at::kFloat));
+      at::empty({std::accumulate(rows.lengths.begin(), rows.lengths.end(), std::int64_t{0})}, staging(at::kFloat, device));
   float* to = packed.mutable_data_ptr<float>();
   for (std::size_t b = 0; b < rows.offsets.size(); ++b) {
     mix_row(samples, rows, MixRows(), b, to);
     to += rows.lengths[b];
   }
-  out.samples = packed.to(device);
+  out.samples = upload(packed, device);
   return out;
 }
 

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/upload.h"
+
 namespace ser {
 
 FeatureStore::FeatureStore(const std::string& path, std::int64_t frames, std::int64_t width)
@@ -28,7 +30,7 @@ Frames FeatureStore::gather(const Rows& rows, at::Device device) const {
     }
     total += rows.lengths[b];
   }
-  at::Tensor values = at::empty({total, width_}, at::TensorOptions(at::kFloat));
+  at::Tensor values = at::empty({total, width_}, staging(at::kFloat, device));
   float* to = values.mutable_data_ptr<float>();
   for (std::size_t b = 0; b < rows.offsets.size(); ++b) {
     const auto count = static_cast<std::size_t>(rows.lengths[b] * width_);
@@ -36,7 +38,7 @@ Frames FeatureStore::gather(const Rows& rows, at::Device device) const {
                 count * sizeof(float));
     to += count;
   }
-  return {values.to(device), make_segments(rows.lengths, rows.keys)};
+  return {upload(values, device), make_segments(rows.lengths, rows.keys)};
 }
 
 void append_frames(const std::string& path, const at::Tensor& frames) {

@@ -1,17 +1,25 @@
 #include "train/trainer.h"
 
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
+#include <optional>
 
+#include "engine/no_sync.h"
+#include "engine/upload.h"
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
+#include "train/profile.h"
 
 namespace ser {
 namespace {
@@ -39,6 +47,41 @@ void check_cancelled(const std::atomic<bool>& cancelled) {
     throw Error("E_CANCELLED", "cancelled before the update; the weights are as they were");
 }
 
+// The figures of a step on their way to the host: total, gradient norm, whether it was bad, eight components, predictions.
+class QueuedStep final : public PendingStep {
+ public:
+  // `known` is what the host knew before.
+  QueuedStep(const at::Tensor& figures, StepResult known) : result_(std::move(known)), on_device_(figures) {
+    if (figures.is_cpu()) {
+      host_ = figures;
+      return;
+    }
+    host_ = at::empty(figures.sizes(), at::TensorOptions(at::kDouble).pinned_memory(true));
+    host_.copy_(figures, /*non_blocking=*/true);
+    copied_.emplace(figures.device().type());
+    copied_->record(at::accelerator::getCurrentStream(figures.device().index()));
+  }
+
+  bool ready() const override { return !copied_ || copied_->query(); }
+
+  StepResult result() override {
+    if (copied_) copied_->synchronize();
+    const double* f = host_.const_data_ptr<double>();
+    result_.total = f[0];
+    result_.grad_norm = f[1];
+    result_.non_finite = f[2] != 0;
+    result_.raw = {f[3], f[4], f[5], f[6]};
+    result_.scaled = {f[7], f[8], f[9], f[10]};
+    for (std::int64_t i = 11; i < host_.numel(); ++i) result_.predictions.push_back(static_cast<std::int32_t>(f[i]));
+    return std::move(result_);
+  }
+
+ private:
+  StepResult result_;
+  at::Tensor on_device_, host_;
+  std::optional<c10::Event> copied_;
+};
+
 }  // namespace
 
 Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : model_(std::move(model)), config_(config) {
@@ -54,23 +97,33 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : mo
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), centers_, config_);
 }
 
-StepResult Trainer::step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled) {
-  return step(make_training_batch(samples, request, model_->config().classes, config_.seed, model_->device()), request,
-              cancelled);
+std::unique_ptr<PendingStep> Trainer::begin(const SampleView& samples, const StepRequest& request,
+                                            const std::atomic<bool>& cancelled) {
+  const ProfiledStep profiled;
+  const NoSyncScope no_sync;
+  profile_phase(Phase::mixing);
+  return begin(make_training_batch(samples, request, model_->config().classes, config_.seed, model_->device()), request,
+               cancelled);
 }
 
-StepResult Trainer::step(const FeatureStore& features, const StepRequest& request, const std::atomic<bool>& cancelled) {
+std::unique_ptr<PendingStep> Trainer::begin(const FeatureStore& features, const StepRequest& request,
+                                            const std::atomic<bool>& cancelled) {
   if (!model_->encoder_frozen()) throw Error("E_ARGUMENT", "stored frames cannot train a model whose encoder is trained too");
-  return step(make_feature_batch(features, request, model_->config().classes, model_->device()), request, cancelled);
+  const ProfiledStep profiled;
+  const NoSyncScope no_sync;
+  profile_phase(Phase::mixing);
+  return begin(make_feature_batch(features, request, model_->config().classes, model_->device()), request, cancelled);
 }
 
-StepResult Trainer::step(const MixedBatch& batch, const StepRequest& request, const std::atomic<bool>& cancelled) {
+std::unique_ptr<PendingStep> Trainer::begin(const MixedBatch& batch, const StepRequest& request,
+                                            const std::atomic<bool>& cancelled) {
   if (request.step < 0 || request.step > UINT32_MAX)
     throw Error("E_ARGUMENT", "step must be in 0..2^32 - 1, got " + std::to_string(request.step));
   const std::int64_t classes = model_->config().classes;
   const auto size = static_cast<std::int64_t>(batch.classes.size());
   check_cancelled(cancelled);
 
+  profile_phase(Phase::optimiser);
   optimizer_->zero_gradients();
   at::Tensor total, components;
   std::vector<at::Tensor> predictions;
@@ -85,24 +138,19 @@ StepResult Trainer::step(const MixedBatch& batch, const StepRequest& request, co
     predictions.push_back(outcome.predictions);
   }
 
+  profile_phase(Phase::optimiser);
   const at::Tensor norm = optimizer_->gradient_norm();
   const at::Tensor bad = at::isfinite(total).logical_and(at::isfinite(norm)).logical_not().to(at::kFloat);
   optimizer_->step(norm, bad, request.learning_rate, request.center_learning_rate);
 
-  // All figures leave the device in one copy, the only wait of a step.
-  const at::Tensor figures =
-      at::cat({total.view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), components, at::cat(predictions)}).cpu();
-  const double* f = figures.const_data_ptr<double>();
-  StepResult result;
-  result.total = f[0];
-  result.grad_norm = f[1];
-  result.non_finite = f[2] != 0;
-  result.raw = {f[3], f[4], f[5], f[6]};
-  result.scaled = {f[7], f[8], f[9], f[10]};
-  result.audio_seconds = batch.seconds;
-  result.mix_skipped = batch.skipped;
-  for (std::int64_t b = 0; b < size; ++b) result.predictions.push_back(static_cast<std::int32_t>(f[11 + b]));
-  return result;
+  profile_phase(Phase::other);
+  StepResult known;
+  known.audio_seconds = batch.seconds;
+  known.mix_skipped = batch.skipped;
+  // All figures leave the device in one copy.
+  return std::make_unique<QueuedStep>(
+      at::cat({total.view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), components, at::cat(predictions)}),
+      std::move(known));
 }
 
 Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augment, std::int64_t step, double share,
@@ -118,14 +166,21 @@ Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augm
   {
     PrecisionScope precision(config_.precision, device.type());
     const bool contrast = config_.losses.supcon > 0;
-    out = batch.frames.values.defined() ? model_->forward(batch.frames, context, contrast)
-                                        : model_->forward(batch.waves, context, contrast);
+    Frames frames = batch.frames;
+    if (!frames.values.defined()) {
+      profile_phase(Phase::encoder);
+      frames = model_->encode(batch.waves, context);
+    }
+    profile_phase(Phase::head);
+    out = model_->forward(frames, context, contrast);
   }
+  profile_phase(Phase::losses);
   MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_, class_weights_};
-  input.labels = at::tensor(batch.labels).view({size, model_->config().classes}).to(device);
-  input.base_classes = at::tensor(batch.classes).to(device);
+  input.labels = upload(at::tensor(batch.labels).view({size, model_->config().classes}), device);
+  input.base_classes = upload(at::tensor(batch.classes), device);
   const MultiLossOutput loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});
   check_cancelled(cancelled);
+  profile_phase(Phase::backward);
   torch::autograd::backward({share == 1 ? loss.total : loss.total * share});
   check_cancelled(cancelled);
   return {loss.total.detach() * share, loss.components * share, at::argmax(out.logits.detach(), 1).to(at::kDouble)};

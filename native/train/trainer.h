@@ -17,10 +17,12 @@ class Trainer {
   Trainer(std::shared_ptr<Model> model, const TrainerConfig& config);
 
   // Mix, augment, forward, losses, backward, clip, update. Throws E_CANCELLED before the update where the flag is set.
-  StepResult step(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled);
+  // On a GPU all of it is queued and nothing waits; the samples must stay until the result is there.
+  std::unique_ptr<PendingStep> begin(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled);
 
   // The same on stored frames of a frozen encoder; `audio_seconds` of the result is 0.
-  StepResult step(const FeatureStore& features, const StepRequest& request, const std::atomic<bool>& cancelled);
+  std::unique_ptr<PendingStep> begin(const FeatureStore& features, const StepRequest& request,
+                                     const std::atomic<bool>& cancelled);
 
   void save(const std::string& path, const Metadata& metadata) const;
   void load(const std::string& path);
@@ -30,7 +32,7 @@ class Trainer {
   struct Outcome {
     at::Tensor total, components, predictions;
   };
-  StepResult step(const MixedBatch& batch, const StepRequest& request, const std::atomic<bool>& cancelled);
+  std::unique_ptr<PendingStep> begin(const MixedBatch& batch, const StepRequest& request, const std::atomic<bool>& cancelled);
   // Forward and backward of a part of a batch that is `share` of it: adds to the gradients, returns its part of the figures.
   Outcome learn(const MixedBatch& batch, const AugmentRows& augment, std::int64_t step, double share,
                 const std::atomic<bool>& cancelled);

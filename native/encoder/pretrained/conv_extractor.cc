@@ -207,9 +207,10 @@ at::Tensor ConvExtractor::group_norm(const at::Tensor& y, const Layout& layout) 
 }
 
 at::Tensor ConvExtractor::train_forward(const Layout& layout) const {
-  const bool half = at::autocast::is_autocast_enabled(layout.samples.device().type());
-  const at::ScalarType type =
-      half ? at::autocast::get_autocast_dtype(layout.samples.device().type()) : layout.samples.scalar_type();
+  // A device without autocast, such as that of shapes alone, has nothing to ask.
+  const at::DeviceType device = layout.samples.device().type();
+  const bool half = at::autocast::is_autocast_available(device) && at::autocast::is_autocast_enabled(device);
+  const at::ScalarType type = half ? at::autocast::get_autocast_dtype(device) : layout.samples.scalar_type();
   const c10::impl::ExcludeDispatchKeyGuard own_types(c10::autocast_dispatch_keyset);
   at::Tensor x = layout.samples.unsqueeze(1);
   for (std::size_t i = 0; i < layers_.size(); ++i) {

@@ -20,6 +20,7 @@
 
 #include "encoder/pretrained/log_mel_kernel.h"
 #include "engine/engine.h"
+#include "engine/upload.h"
 
 namespace ser {
 namespace {
@@ -192,7 +193,7 @@ at::Tensor log_mel_composite(const at::Tensor& samples, const std::vector<std::i
   for (std::int64_t k = 0; k < kBins; ++k) {
     for (std::int64_t m = 0; m < bands; ++m) matrix.mutable_data_ptr<double>()[k * bands + m] = weight(corners, m, k);
   }
-  matrix = matrix.to(options);
+  matrix = upload(matrix, options);
   std::vector<at::Tensor> rows;
   std::int64_t start = 0;
   for (const std::int64_t length : lengths) {

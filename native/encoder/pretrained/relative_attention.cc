@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/upload.h"
+
 namespace ser {
 
 std::int64_t relative_bucket(std::int64_t distance, std::int64_t buckets, std::int64_t max_distance) {
@@ -26,7 +28,7 @@ at::Tensor relative_table(const at::Tensor& embedding, std::int64_t reach, std::
   at::Tensor index = at::empty({2 * reach - 1}, at::TensorOptions(at::kLong));
   auto* out = index.mutable_data_ptr<std::int64_t>();
   for (std::int64_t d = 1 - reach; d < reach; ++d) *out++ = relative_bucket(d, embedding.size(0), max_distance);
-  return embedding.index_select(0, index.to(embedding.device())).t().contiguous();
+  return embedding.index_select(0, upload(index, embedding.device())).t().contiguous();
 }
 
 at::Tensor relative_gate(const at::Tensor& input, const RelativeGate& gate) {

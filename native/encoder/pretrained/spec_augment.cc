@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "engine/philox.h"
+#include "engine/upload.h"
 
 namespace ser {
 namespace {
@@ -67,7 +68,7 @@ at::Tensor spec_augment(const at::Tensor& x, const at::Tensor& embedding, const 
         mask.narrow(0, segments->offsets[b] + start, config.time_length).fill_(true);
       }
     }
-    y = at::where(mask.to(x.device()), embedding.to(y.scalar_type()), y);
+    y = at::where(upload(mask, x.device()), embedding.to(y.scalar_type()), y);
   }
   if (config.feature_prob > 0) {
     DropoutKey own = key;
@@ -79,7 +80,7 @@ at::Tensor spec_augment(const at::Tensor& x, const at::Tensor& embedding, const 
         keep.narrow(0, segments->offsets[b], segments->length(b)).narrow(1, start, config.feature_length).fill_(false);
       }
     }
-    y = y * keep.to(x.options());
+    y = y * upload(keep, x.device()).to(x.scalar_type());
   }
   return y;
 }

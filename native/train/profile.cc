@@ -1,0 +1,184 @@
+#include "train/profile.h"
+
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/record_function.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/csrc/autograd/profiler_kineto.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace ser {
+namespace {
+
+namespace profiler = torch::autograd::profiler;
+using torch::profiler::impl::ActivityType;
+using torch::profiler::impl::ProfilerConfig;
+using torch::profiler::impl::ProfilerState;
+
+constexpr std::size_t kPhases = 8;
+// Of a phase, and of its slice in the trace.
+constexpr std::array<const char*, kPhases> kNames{"waiting", "mixing",   "encoder",   "head",
+                                                  "losses",  "backward", "optimiser", "other"};
+constexpr std::array<const char*, kPhases> kSlices{"ser::waiting", "ser::mixing",   "ser::encoder",   "ser::head",
+                                                   "ser::losses",  "ser::backward", "ser::optimiser", "ser::other"};
+
+std::size_t index_of(Phase phase) { return static_cast<std::size_t>(phase); }
+
+// A moment on a device's own clock.
+class Moment {
+ public:
+  explicit Moment(at::Device device) : host_(std::chrono::steady_clock::now()) {
+    if (device.is_cpu()) return;
+    // Events of this flag keep the time; those of the default one do not.
+    event_.emplace(device.type(), c10::EventFlag::BACKEND_DEFAULT);
+    event_->record(at::accelerator::getCurrentStream(at::accelerator::getDeviceIndex()));
+  }
+
+  double seconds_until(const Moment& later) const {
+    if (event_) return event_->elapsedTime(*later.event_) / 1000;
+    return std::chrono::duration<double>(later.host_ - host_).count();
+  }
+
+  void wait() const {
+    if (event_) event_->synchronize();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point host_;
+  std::optional<c10::Event> event_;
+};
+
+}  // namespace
+
+class Profile::State {
+ public:
+  explicit State(at::Device device) : device_(device) {
+    std::set<ActivityType> activities{ActivityType::CPU};
+    if (!device.is_cpu()) activities.insert(ActivityType::CUDA);
+    const ProfilerConfig config(ProfilerState::KINETO);
+    try {
+      profiler::prepareProfiler(config, activities);
+      profiler::enableProfiler(config, activities, {at::RecordScope::FUNCTION, at::RecordScope::USER_SCOPE});
+      tracing_ = true;
+    } catch (const std::exception& error) {
+      problem_ = std::string("LibTorch's profiler could not be started: ") + error.what();
+    }
+    mark(Phase::waiting);
+  }
+
+  ~State() {
+    leave();
+    if (tracing_) stop();
+  }
+
+  void begin_step() {
+    slice(step_, "ser::step");
+    mark(Phase::other);
+  }
+
+  void end_step() {
+    leave();
+    mark(Phase::waiting);
+    ++steps_;
+  }
+
+  void enter(Phase phase) {
+    slice(phase_, kSlices[index_of(phase)]);
+    mark(phase);
+  }
+
+  ProfileResult finish(const std::string& path) {
+    leave();
+    ProfileResult result;
+    result.steps = steps_;
+    // What follows the last step is nobody's wait.
+    while (!marks_.empty() && steps_ == 0) marks_.pop_back();
+    if (!marks_.empty()) marks_.back().when.wait();
+    std::array<double, kPhases> seconds{};
+    for (std::size_t i = 0; i + 1 < marks_.size(); ++i) {
+      seconds[index_of(marks_[i].phase)] += marks_[i].when.seconds_until(marks_[i + 1].when);
+    }
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      result.phases.emplace_back(kNames[i], seconds[i]);
+      result.seconds += seconds[i];
+    }
+    if (tracing_) {
+      if (auto traced = stop()) traced->save(path);
+      std::error_code none;
+      if (std::filesystem::file_size(path, none) == 0 || none)
+        problem_ = "this LibTorch wrote no trace: it was built without Kineto";
+    }
+    result.problem = problem_;
+    return result;
+  }
+
+ private:
+  struct Mark {
+    Phase phase;
+    Moment when;
+  };
+
+  void mark(Phase phase) { marks_.push_back({phase, Moment(device_)}); }
+
+  static void slice(std::optional<at::RecordFunction>& guard, const char* name) {
+    guard.reset();
+    guard.emplace(at::RecordScope::USER_SCOPE);
+    if (guard->isActive()) guard->before(name);
+  }
+
+  void leave() {
+    phase_.reset();
+    step_.reset();
+  }
+
+  std::unique_ptr<profiler::ProfilerResult> stop() {
+    tracing_ = false;
+    return profiler::disableProfiler();
+  }
+
+  at::Device device_;
+  std::vector<Mark> marks_;
+  std::int64_t steps_ = 0;
+  bool tracing_ = false;
+  std::string problem_;
+  std::optional<at::RecordFunction> step_, phase_;
+};
+
+namespace {
+thread_local Profile* running = nullptr;
+}  // namespace
+
+Profile::Profile(at::Device device) {
+  if (running != nullptr) throw Error("E_ARGUMENT", "a profile runs already; stop it first");
+  state_ = std::make_unique<State>(device);
+  running = this;
+}
+
+Profile::~Profile() {
+  if (running == this) running = nullptr;
+}
+
+ProfileResult Profile::finish(const std::string& path) {
+  running = nullptr;
+  return state_->finish(path);
+}
+
+void profile_phase(Phase phase) {
+  if (running != nullptr) running->state_->enter(phase);
+}
+
+ProfiledStep::ProfiledStep() {
+  if (running != nullptr) running->state_->begin_step();
+}
+
+ProfiledStep::~ProfiledStep() {
+  if (running != nullptr) running->state_->end_step();
+}
+
+}  // namespace ser
