@@ -10,6 +10,9 @@
 #include <limits>
 
 #include "engine/upload.h"
+#ifdef SER_CUDA
+#include "encoder/segment_reduce_device.h"
+#endif
 
 namespace ser {
 namespace {
@@ -47,10 +50,16 @@ at::Tensor lengths_of(const Segments& segments, const at::TensorOptions& options
 }  // namespace
 
 at::Tensor segment_mean(const at::Tensor& x, const SegmentsPtr& segments) {
+#ifdef SER_CUDA
+  if (device_reduce_takes(x)) return device_segment_mean(x, segments);
+#endif
   return membership(*segments, x.options()).matmul(x) / lengths_of(*segments, x.options()).unsqueeze(1);
 }
 
 at::Tensor segment_broadcast_mean(const at::Tensor& x, const SegmentsPtr& segments) {
+#ifdef SER_CUDA
+  if (device_reduce_takes(x)) return device_broadcast_mean(x, segments);
+#endif
   const at::Tensor member = membership(*segments, x.options());
   return (x + member.t().matmul(segment_mean(x, segments))) * 0.5;
 }
@@ -67,6 +76,9 @@ at::Tensor segment_softmax(const at::Tensor& scores, const SegmentsPtr& segments
 }
 
 at::Tensor segment_max(const at::Tensor& x, const SegmentsPtr& segments) {
+#ifdef SER_CUDA
+  if (device_reduce_takes(x)) return device_segment_max(x, segments);
+#endif
   std::vector<at::Tensor> rows;
   for (std::int64_t b = 0; b < segments->count(); ++b) {
     rows.push_back(std::get<0>(x.narrow(0, segments->offsets[b], segments->length(b)).max(0)));
