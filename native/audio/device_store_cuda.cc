@@ -27,6 +27,8 @@ class Event {
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
   void hold(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent"); }
   void wait() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+  // For destructors, which cannot say what went wrong.
+  void settle() const noexcept { cudaEventSynchronize(event_); }
 
  private:
   cudaEvent_t event_ = nullptr;
@@ -37,6 +39,8 @@ struct Buffer {
   at::Tensor pinned, device;
   Event copied;  // the device's copy is complete, and the pinned buffer may be filled again
   Event used;    // the kernels that read the device's copy are through
+  // LibTorch knows nothing of the copies on our own stream, and would hand on memory that they still use.
+  ~Buffer() { copied.settle(); }
 };
 
 at::Tensor copy_whole(const SampleView& samples, at::Device device) {

@@ -1,9 +1,10 @@
-// Mixing, conversion and normalisation of a batch. Not yet run on a GPU.
+// Mixing, conversion, gain, noise and normalisation of a batch. Not yet run on a GPU.
 //
 // Samples stay int16 until the one write of each; everything that an utterance as a whole decides (whether a segment is
 // silent, the scale, mean and variance) follows from sums of integers, which have no rounding and so no order. A first launch
 // forms these sums by chunks of kChunk samples, a second one joins them, in every block anew, and writes. The scale is computed
 // in double and rounded once, as on the host; a sample is one rounded product or one fused multiply-add.
+#include "cuda/philox.h"
 #include "cuda/reduce.h"
 #include "cuda/segment_chunks.h"
 #include "mix/mix_cuda.h"
@@ -17,6 +18,8 @@ using cuda::kWarp;
 constexpr int kWarps = 8, kThreads = kWarps * kWarp;
 constexpr std::int64_t kChunk = 4096;
 constexpr float kFullScale = 1.0f / 32768.0f;
+// Mean and deviation of the sum of eight uniform 16-bit draws, as in augment.cc.
+constexpr float kDrawMean = 8 * 32767.5f, kDrawDeviation = 53509.89f;
 
 // Sums over a part of an utterance. x: the utterance, y: what is added to it. No initialisers: shared memory has none.
 struct Moments {
@@ -37,6 +40,9 @@ __device__ inline void join(Moments& into, const Moments& other) {
   into.y_peak = max(into.y_peak, other.y_peak);
 }
 
+// Whether rows are summed up as a whole, or only as far as mixing asks.
+__host__ __device__ inline bool sums_all(const MixBatch& batch) { return batch.normalise || batch.noises; }
+
 // All lanes get the sums that the batch needs of such a row; the others stay what they were.
 __device__ inline void join_warp(const MixBatch& batch, MixKind kind, Moments& all) {
   if (kind == MixKind::eam) {
@@ -47,7 +53,7 @@ __device__ inline void join_warp(const MixBatch& batch, MixKind kind, Moments& a
     all.x_peak = cuda::warp_reduce<cuda::Max>(all.x_peak);
     all.y_peak = cuda::warp_reduce<cuda::Max>(all.y_peak);
   }
-  if (!batch.normalise) return;
+  if (!sums_all(batch)) return;
   all.x = cuda::warp_reduce<cuda::Sum>(all.x);
   all.xx = cuda::warp_reduce<cuda::Sum>(all.xx);
   if (kind == MixKind::none) return;
@@ -66,7 +72,7 @@ __global__ void __launch_bounds__(kThreads) mix_moments_kernel(MixBatch batch, M
   const MixEntry& entry = batch.entries[b];
   const std::int64_t chunk = (static_cast<std::int64_t>(blockIdx.x) - cuda::first_chunk(entry.slot, b, kChunk)) * kChunk;
   // EAM alone asks for nothing outside its segment.
-  const bool whole = batch.normalise || entry.kind == MixKind::lam;
+  const bool whole = sums_all(batch) || entry.kind == MixKind::lam;
   const std::int64_t end = min(chunk + kChunk, whole ? entry.mixed : entry.start + entry.added);
   const std::int16_t* base = batch.samples + entry.base;
   const std::int16_t* partner = batch.samples + entry.partner;
@@ -98,11 +104,12 @@ __global__ void __launch_bounds__(kThreads) mix_moments_kernel(MixBatch batch, M
 struct Recipe {
   float gain, partner_gain, partner_unit;
   float mean, stretch;
+  float noise;  // of a draw's unit
   bool skipped, mixes;
 };
 
 __device__ inline Recipe recipe_of(const MixBatch& batch, const MixEntry& entry, const Moments& all) {
-  Recipe recipe{kFullScale, 0, kFullScale, 0, 1, false, false};
+  Recipe recipe{kFullScale, 0, kFullScale, 0, 1, 0, false, false};
   if (entry.kind == MixKind::eam) {
     const auto energy = static_cast<double>(all.own), partner_energy = static_cast<double>(all.yy);
     recipe.skipped = energy < entry.silent || partner_energy < entry.silent;
@@ -117,17 +124,29 @@ __device__ inline Recipe recipe_of(const MixBatch& batch, const MixEntry& entry,
     }
   }
   recipe.mixes = entry.kind != MixKind::none && !recipe.skipped;
+  if (!sums_all(batch)) return recipe;
+  const double n = static_cast<double>(entry.mixed), g = static_cast<double>(recipe.gain);
+  const double h = static_cast<double>(recipe.partner_gain) * static_cast<double>(recipe.partner_unit);
+  const double after = static_cast<double>(entry.gain);
+  const double mean = after * (g * static_cast<double>(all.x) + h * static_cast<double>(all.y)) / n;
+  const double square =
+      after * after *
+      (g * g * static_cast<double>(all.xx) + 2 * g * h * static_cast<double>(all.xy) + h * h * static_cast<double>(all.yy)) / n;
   if (batch.normalise) {
-    const double g = static_cast<double>(recipe.gain), n = static_cast<double>(entry.mixed);
-    const double h = static_cast<double>(recipe.partner_gain) * static_cast<double>(recipe.partner_unit);
-    const double mean = (g * static_cast<double>(all.x) + h * static_cast<double>(all.y)) / n;
-    const double square =
-        (g * g * static_cast<double>(all.xx) + 2 * g * h * static_cast<double>(all.xy) + h * h * static_cast<double>(all.yy)) /
-        n;
     recipe.mean = __double2float_rn(mean);
     recipe.stretch = __double2float_rn(1 / sqrt(max(0.0, square - mean * mean) + batch.epsilon));
   }
+  if (entry.noise > 0) recipe.noise = __double2float_rn(sqrt(square / entry.noise)) / kDrawDeviation;
   return recipe;
+}
+
+// The noise of sample t, as augment.cc draws it, less its unit.
+__device__ inline float draw_noise(const MixBatch& batch, const MixEntry& entry, std::int64_t t) {
+  const uint4 words =
+      cuda::philox_block(make_uint4(static_cast<std::uint32_t>(t), 0x6e6f6973u, entry.key, batch.step),
+                         {static_cast<std::uint32_t>(batch.noise_seed), static_cast<std::uint32_t>(batch.noise_seed >> 32)});
+  const auto halves = [](std::uint32_t word) { return (word & 0xffffu) + (word >> 16); };
+  return static_cast<float>(halves(words.x) + halves(words.y) + halves(words.z) + halves(words.w)) - kDrawMean;
 }
 
 __global__ void __launch_bounds__(kThreads) mix_write_kernel(MixBatch batch, const Moments* moments) {
@@ -162,6 +181,8 @@ __global__ void __launch_bounds__(kThreads) mix_write_kernel(MixBatch batch, con
       // The inner product is exact: a power of two, or one.
       value = fmaf(recipe.partner_gain, recipe.partner_unit * static_cast<float>(partner[at]), value);
     }
+    value = __fmul_rn(value, entry.gain);
+    if (entry.noise > 0) value = __fadd_rn(value, __fmul_rn(draw_noise(batch, entry, t), recipe.noise));
     if (batch.normalise) value = (value - recipe.mean) * recipe.stretch;
     out[t] = t < entry.mixed ? value : 0.0f;
   }
@@ -185,7 +206,7 @@ void mix_batch(const MixBatch& batch, void* on) {
   if (batch.count == 0) return;
   const auto stream = static_cast<cudaStream_t>(on);
   const auto chunks = static_cast<unsigned>(cuda::chunk_numbers(batch.total, batch.count, kChunk));
-  auto* moments = batch.mixes || batch.normalise ? static_cast<Moments*>(batch.scratch) : nullptr;
+  auto* moments = batch.mixes || sums_all(batch) ? static_cast<Moments*>(batch.scratch) : nullptr;
   if (moments != nullptr) SER_LAUNCH(mix_moments_kernel, chunks, kThreads, 0, stream, batch, moments);
   SER_LAUNCH(mix_write_kernel, chunks, kThreads, 0, stream, batch, moments);
 }

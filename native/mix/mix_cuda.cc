@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "mix/augment.h"
 #include "mix/mix_device.h"
 
 namespace ser {
@@ -50,21 +51,27 @@ void check_labels(const std::vector<float>& labels, const std::vector<float>& pa
 
 bool device_batch_takes(const AugmentRows& augment) {
   const bool speeds = std::any_of(augment.speed.begin(), augment.speed.end(), [](float factor) { return factor != 1.0f; });
-  return !speeds && augment.gain.empty() && augment.noise.empty();
+  return !speeds;
 }
 
-DeviceBatch make_device_batch(DeviceStore& store, const Rows& rows, const MixRows& mix, const std::vector<float>& labels,
-                              const std::vector<float>& partner_labels, std::int64_t classes, const BatchLayout& layout) {
+DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
+                              const BatchLayout& layout) {
+  const Rows& rows = request.rows;
+  const MixRows& mix = request.mix;
+  const std::vector<float>&labels = request.labels, &partner_labels = request.partner_labels;
   check_rows(store.view(), rows);
   check_mix(store.view(), rows, mix);
   const std::size_t count = rows.offsets.size();
+  check_augment(request.augment, count);
+  if (!device_batch_takes(request.augment)) throw Error("E_ARGUMENT", "changes of speed are made on the CPU");
   const bool mixes = mix.kind != MixKind::none;
   check_labels(labels, partner_labels, count, classes, mixes);
   if (layout.align < 1) throw Error("E_ARGUMENT", "align must be at least 1, got " + std::to_string(layout.align));
 
   const c10::cuda::CUDAGuard guard(store.device());
   const DeviceStore::Loan loan = store.borrow(rows, mix);
-  const std::vector<MixEntry> entries = mix_entries(rows, mix, loan.places, layout.align);
+  std::vector<MixEntry> entries = mix_entries(rows, mix, loan.places, layout.align);
+  const bool noises = add_augment(rows, request.augment, entries);
   const std::int64_t total = batch_samples(entries);
   Parcel parcel;
   const std::size_t entries_at = parcel.add(entries), labels_at = parcel.add(labels),
@@ -91,7 +98,10 @@ DeviceBatch make_device_batch(DeviceStore& store, const Rows& rows, const MixRow
   batch.count = static_cast<std::int64_t>(count);
   batch.total = total;
   batch.mixes = mixes;
-  batch.normalise = layout.normalise;
+  batch.noises = noises;
+  batch.noise_seed = request.noise_seed;
+  batch.step = request.step;
+  batch.normalise = out.normalised = layout.normalise && !noises;
   batch.epsilon = layout.epsilon;
   batch.out = out.samples.mutable_data_ptr<float>();
   batch.skipped = out.skipped.mutable_data_ptr<std::uint8_t>();

@@ -15,9 +15,12 @@ struct MixBatch {
   std::int64_t count = 0;             // B
   std::int64_t total = 0;             // batch_samples(): samples of `out`
   bool mixes = false;                 // whether any entry has a partner
-  bool normalise = false;         // each utterance to mean 0 and variance 1, as checkpoints want it that heard such waveforms
-  double epsilon = 1e-7;          // added to the variance
-  const float* labels = nullptr;  // B x C, or null where no labels are wanted
+  bool noises = false;                // whether any entry has noise; then nothing may be normalised
+  std::uint64_t noise_seed = 0;       // with `step`: draws the noise of augment_row()
+  std::uint32_t step = 0;
+  bool normalise = false;                 // each utterance to mean 0 and variance 1, as ConvExtractor does
+  double epsilon = 1e-7;                  // added to the variance
+  const float* labels = nullptr;          // B x C, or null where no labels are wanted
   const float* partner_labels = nullptr;  // B x C, or null where nothing is mixed
   int classes = 0;                        // C
   float* out = nullptr;                   // full scale 1; zeros between an utterance's end and the next one's slot
@@ -28,9 +31,9 @@ struct MixBatch {
 
 std::size_t mix_scratch(std::int64_t total, std::int64_t count);
 
-// Two launches, or one where no sum over an utterance is needed. Samples, labels and `skipped` are mix_row()'s and
-// mix_labels()'s to the bit; normalised samples are within 1e-6. `stream` is a cudaStream_t. Throws E_CUDA where a launch is
-// refused. Nothing is allocated and nothing waited for.
+// Two launches, or one where no sum over an utterance is needed. Samples, gains, labels and `skipped` are mix_row()'s,
+// augment_row()'s and mix_labels()'s to the bit; samples with noise and normalised ones are within 1e-6. `stream` is a
+// cudaStream_t. Throws E_CUDA where a launch is refused. Nothing is allocated and nothing waited for.
 void mix_batch(const MixBatch& batch, void* stream);
 
 }  // namespace ser

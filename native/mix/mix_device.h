@@ -23,16 +23,28 @@ struct DeviceBatch {
   std::vector<std::int64_t> slots;    // B + 1: where each begins; slots[B] = samples.numel()
   at::Tensor labels;                  // B x C float, mixed; undefined where none were given
   at::Tensor skipped;                 // B uint8: see mix_row()
+  bool normalised = false;            // whether the samples are; with noise they are not, whatever was asked for
 };
 
-// Whether a batch with this augmentation can be made on the GPU. Where not, make_training_batch() makes it on the CPU.
-// Augmentation of the spectrogram (warp, tempo, masks) is the encoder's and does not count.
+// What a batch is made from besides the rows. Labels are B x C on the host; empty where none are wanted.
+struct DeviceRequest {
+  const Rows& rows;
+  const MixRows& mix;
+  const AugmentRows& augment;
+  const std::vector<float>& labels;
+  const std::vector<float>& partner_labels;  // read where rows are mixed
+  std::uint64_t noise_seed = 0;
+  std::uint32_t step = 0;
+};
+
+// Whether a batch with this augmentation can be made on the GPU: all but changes of speed. Where not, make_training_batch()
+// makes it on the CPU. Augmentation of the spectrogram (warp, tempo, masks) is the encoder's and does not count.
 bool device_batch_takes(const AugmentRows& augment);
 
-// Checks the plan as check_rows() and check_mix() do (E_ARGUMENT) and queues the work on the current stream; waits for nothing
-// but what DeviceStore::borrow() waits for. `labels` and `partner_labels` are B x C on the host; `labels` may be empty, and
-// `partner_labels` where nothing is mixed. Not for capture in a CUDA graph: each batch has its own lengths and places.
-DeviceBatch make_device_batch(DeviceStore& store, const Rows& rows, const MixRows& mix, const std::vector<float>& labels,
-                              const std::vector<float>& partner_labels, std::int64_t classes, const BatchLayout& layout);
+// Checks the plan as check_rows(), check_mix() and check_augment() do (E_ARGUMENT) and queues the work on the current stream;
+// waits for nothing but what DeviceStore::borrow() waits for. Not for capture in a CUDA graph: each batch has its own lengths
+// and places.
+DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
+                              const BatchLayout& layout);
 
 }  // namespace ser

@@ -48,4 +48,18 @@ std::vector<MixEntry> mix_entries(const Rows& rows, const MixRows& mix, const Sa
   return entries;
 }
 
+bool add_augment(const Rows& rows, const AugmentRows& augment, std::vector<MixEntry>& entries) {
+  bool noises = false;
+  for (std::size_t b = 0; b < entries.size(); ++b) {
+    if (!augment.gain.empty()) {
+      entries[b].gain = static_cast<float>(std::pow(10.0, static_cast<double>(augment.gain[b]) / 20));
+    }
+    if (augment.noise.empty() || std::isnan(augment.noise[b])) continue;
+    entries[b].noise = std::pow(10.0, static_cast<double>(augment.noise[b]) / 10);
+    entries[b].key = rows.keys[b];
+    noises = true;
+  }
+  return noises;
+}
+
 }  // namespace ser

@@ -20,7 +20,10 @@ struct MixEntry {
   std::int64_t reserved = 0;  // samples of the batch from there on: `mixed`, and zeros up to a multiple of `align`
   double ratio = 1;           // EAM: 10^(r/10)
   double silent = 0;          // EAM: a segment whose sum of squares is less counts as silent
+  double noise = 0;           // 10^(signal-to-noise ratio / 10) of the white noise; 0 for none
   float lambda = 0;           // weight of the partner's label
+  float gain = 1;             // of the mixed utterance
+  std::uint32_t key = 0;      // names the noise
   MixKind kind = MixKind::none;
 };
 
@@ -38,6 +41,10 @@ AddedPart added_part(const MixRows& mix, std::size_t b);
 
 // Entries of a checked plan (check_rows, check_mix). Each utterance begins at a multiple of `align` samples.
 std::vector<MixEntry> mix_entries(const Rows& rows, const MixRows& mix, const SamplePlaces& places, std::int64_t align);
+
+// Adds gain and noise of a checked augmentation (check_augment); changes of speed are the CPU's. Returns whether any row has
+// noise.
+bool add_augment(const Rows& rows, const AugmentRows& augment, std::vector<MixEntry>& entries);
 
 // Samples of the batch that the entries lay out.
 inline std::int64_t batch_samples(const std::vector<MixEntry>& entries) {

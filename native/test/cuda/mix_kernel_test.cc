@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "audio/store_placement.cc"
+#include "mix/augment.cc"
 #include "mix/mix.cu"
 #include "mix/mix_entries.cc"
 #include "mix/mix_reference.cc"
@@ -43,6 +44,7 @@ std::vector<std::int16_t> make_store(std::int64_t size, int loudest, Random& ran
 struct Plan {
   ser::Rows rows;
   ser::MixRows mix;
+  ser::AugmentRows augment;
   std::vector<float> labels, partner_labels;
   int classes = 0;
   std::size_t count() const { return rows.offsets.size(); }
@@ -79,6 +81,9 @@ Plan make_plan(MixKind kind, const std::vector<RowShape>& shapes, std::int64_t s
   return plan;
 }
 
+constexpr std::uint64_t kSeed = 0x123456789abcdefull;
+constexpr std::uint32_t kStep = 7;
+
 struct Made {
   std::vector<ser::MixEntry> entries;
   std::vector<float> samples, labels;
@@ -89,6 +94,7 @@ Made run_kernels(const std::vector<std::int16_t>& store, const Plan& plan, const
                  bool normalise) {
   Made made;
   made.entries = ser::mix_entries(plan.rows, plan.mix, places, align);
+  const bool noises = ser::add_augment(plan.rows, plan.augment, made.entries);
   const std::int64_t total = ser::batch_samples(made.entries);
   made.samples.assign(static_cast<std::size_t>(total), NAN);
   made.labels.assign(plan.labels.size(), NAN);
@@ -100,6 +106,9 @@ Made run_kernels(const std::vector<std::int16_t>& store, const Plan& plan, const
   batch.count = static_cast<std::int64_t>(plan.count());
   batch.total = total;
   batch.mixes = plan.mix.kind != MixKind::none;
+  batch.noises = noises;
+  batch.noise_seed = kSeed;
+  batch.step = kStep;
   batch.normalise = normalise;
   batch.labels = plan.labels.data();
   batch.partner_labels = batch.mixes ? plan.partner_labels.data() : nullptr;
@@ -218,6 +227,38 @@ void silence() {
   SER_CHECK(compare(store, plan, made, 1).holds(), "and both rows equal the reference");
 }
 
+// Gain alone is equal to the bit; noise is drawn from the same words, and its unit may differ in the last bit.
+void augmenting() {
+  ser::emulator::set_seed(13);
+  double noisy_gap = 0, added = 0;
+  bool gains = true;
+  for (const MixKind kind : {MixKind::none, MixKind::eam, MixKind::lam}) {
+    Random random{31};
+    const auto store = make_store(30000, 3000, random);
+    Plan plan = make_plan(kind, {{1, 1}, {5000, 4200}, {4097, 300}, {700, 2000}}, 30000, 2, random);
+    plan.rows.keys = {3, 0, 0xffffffffu, 9};
+    plan.augment.gain = {3, -4.5f, 0, 6};
+    plan.augment.noise = {NAN, 10, -5, NAN};
+    const Made made = run_kernels(store, plan, 320, false);
+    for (std::size_t b = 0; b < plan.count(); ++b) {
+      bool skipped = false;
+      std::vector<float> row = reference_row(store, plan, b, skipped);
+      const std::vector<float> before = row;
+      ser::augment_row(plan.augment, b, {kSeed, kStep, plan.rows.keys[b]}, row);
+      const float* got = made.samples.data() + made.entries[b].slot;
+      if (made.entries[b].noise == 0) gains = gains && std::memcmp(got, row.data(), row.size() * sizeof(float)) == 0;
+      for (std::size_t t = 0; t < row.size(); ++t) {
+        const double gap = std::abs(static_cast<double>(got[t]) - static_cast<double>(row[t]));
+        if (!(gap <= noisy_gap)) noisy_gap = gap;
+        added = std::max(added, std::abs(static_cast<double>(row[t]) - static_cast<double>(before[t])));
+      }
+    }
+  }
+  SER_CHECK(gains, "gain, and no noise where none is planned: bit-equal");
+  SER_CHECK(added > 0.05, "noise was met");
+  SER_CHECK_WITHIN(noisy_gap, 1e-6, "noise of the CPU's draws");
+}
+
 double normalised_gap(MixKind kind, std::uint64_t seed) {
   Random random{seed};
   const auto store = make_store(30000, 8000, random);
@@ -320,6 +361,7 @@ int main() {
   against_reference(MixKind::none, 32767, "no mixing");
   silence();
   normalising();
+  augmenting();
   repeats();
   staging();
   launches();
