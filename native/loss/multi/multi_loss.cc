@@ -177,6 +177,9 @@ at::Tensor row_weights(const MultiLossInput& input) {
 }
 
 MultiLossOutput multi_loss(const MultiLossInput& input, const MultiLossOptions& options) {
+#ifdef SER_CUDA
+  if (auto fused = multi_loss_fused(input, options)) return *std::move(fused);
+#endif
   const std::optional<at::Tensor> contrast = input.contrast.defined() ? std::optional(input.contrast) : std::nullopt;
   const auto out = MultiLoss::apply(input.logits, input.embedding, contrast, input.centers, input, options);
   return {out[0], out[1]};
