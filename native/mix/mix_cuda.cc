@@ -49,9 +49,12 @@ void check_labels(const std::vector<float>& labels, const std::vector<float>& pa
 
 }  // namespace
 
+bool device_request_takes(const AugmentRows& augment) {
+  return std::all_of(augment.speed.begin(), augment.speed.end(), [](float factor) { return factor == 1.0f; });
+}
+
 bool device_batch_takes(const AugmentRows& augment) {
-  const bool speeds = std::any_of(augment.speed.begin(), augment.speed.end(), [](float factor) { return factor != 1.0f; });
-  return !speeds;
+  return device_request_takes(augment) && augment.gain.empty() && augment.noise.empty();
 }
 
 DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
@@ -63,7 +66,7 @@ DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, 
   check_mix(store.view(), rows, mix);
   const std::size_t count = rows.offsets.size();
   check_augment(request.augment, count);
-  if (!device_batch_takes(request.augment)) throw Error("E_ARGUMENT", "changes of speed are made on the CPU");
+  if (!device_request_takes(request.augment)) throw Error("E_ARGUMENT", "changes of speed are made on the CPU");
   const bool mixes = mix.kind != MixKind::none;
   check_labels(labels, partner_labels, count, classes, mixes);
   if (layout.align < 1) throw Error("E_ARGUMENT", "align must be at least 1, got " + std::to_string(layout.align));

@@ -345,11 +345,6 @@ void launches() {
     return ser::emulator::counters().launches - before;
   };
   SER_CHECK(count(plain, false) == 1 && count(plain, true) == 2 && count(mixed, true) == 2, "one launch, or two");
-  // More utterances than a block has threads to look for its own with.
-  std::vector<RowShape> many;
-  for (std::int64_t b = 0; b < 257; ++b) many.push_back({1 + b % 40, 1 + b % 7});
-  const Plan crowd = make_plan(MixKind::eam, many, 9000, 2, random);
-  SER_CHECK(compare(store, crowd, run_kernels(store, crowd, 1), 1).holds(), "257 utterances of up to 40 samples");
 }
 
 }  // namespace
