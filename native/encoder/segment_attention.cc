@@ -18,6 +18,9 @@
 
 #include "encoder/segment_attention_kernel.h"
 #include "encoder/segment_ops.h"
+#ifdef SER_CUDA
+#include "encoder/segment_attention_device.h"
+#endif
 
 namespace ser {
 namespace {
@@ -178,6 +181,9 @@ at::Tensor whole_keep(const AttentionOptions& options, std::int64_t heads, const
 at::Tensor segment_attention(const at::Tensor& qkv, std::int64_t heads, const SegmentsPtr& segments,
                              const AttentionOptions& options) {
   check(qkv, heads, *segments, options);
+#ifdef SER_CUDA
+  if (device_attention_takes(qkv, heads, *segments)) return device_attention(qkv, heads, segments, options);
+#endif
   if (!qkv.is_cpu() || qkv.scalar_type() == at::kDouble || qkv.size(1) / 3 / heads > kAttentionMaxHeadWidth) {
     return segment_attention_padded(qkv, heads, segments, options);
   }

@@ -14,7 +14,7 @@ namespace ser {
 struct Segments : torch::CustomClassHolder {
   std::vector<std::int64_t> offsets{0};
   std::vector<std::uint32_t> keys;
-  mutable at::Tensor on_device;  // what segment_offsets() keeps
+  mutable at::Tensor on_device;  // what segment_offsets() and segment_keys() keep
 
   std::int64_t count() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
   std::int64_t total() const { return offsets.back(); }
@@ -41,5 +41,7 @@ inline SegmentsPtr make_segments(const std::vector<std::int64_t>& lengths, std::
 // kept as long as the segments are: a captured graph that reads them must keep these segments. Segments are not to change
 // after the first call.
 at::Tensor segment_offsets(const Segments& segments, at::Device device);
+// `keys` likewise, as int64.
+at::Tensor segment_keys(const Segments& segments, at::Device device);
 
 }  // namespace ser
