@@ -25,7 +25,15 @@ const commands = [...program.slice(program.indexOf('Commands:')).matchAll(/^ {2}
   .map(([, name]) => name)
   .filter((name) => name !== 'help');
 const flagsOf = new Map(commands.map((name) => [name, new Set(help(name).match(FLAG))]));
-const anyFlag = new Set([...program.match(FLAG), ...[...flagsOf.values()].flatMap((flags) => [...flags])]);
+/** Programs beside the command line that have a page of their own. */
+const scripts = ['scripts/gpu/check.mjs'].flatMap((script) =>
+  execFileSync(process.execPath, [join(ROOT, script), '--help'], { encoding: 'utf8' }).match(FLAG),
+);
+const anyFlag = new Set([
+  ...program.match(FLAG),
+  ...[...flagsOf.values()].flatMap((flags) => [...flags]),
+  ...scripts,
+]);
 const COMMAND = new RegExp(`(?:^|ser-native )(${commands.join('|')})(?= |$)`);
 
 /** Flags of a piece of text: checked against its command where it names one, else against those of all commands. */

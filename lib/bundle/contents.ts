@@ -27,7 +27,7 @@ export async function packagePart(): Promise<Part> {
     files: string[];
   };
   const entries: TarEntry[] = [];
-  for (const name of ['package.json', 'docs/setup.md', ...manifest.files].sort()) {
+  for (const name of ['package.json', 'docs/gpu.md', 'docs/setup.md', ...manifest.files].sort()) {
     const path = join(PACKAGE_ROOT, name);
     const info = await stat(path).catch(() => undefined);
     if (info?.isDirectory())

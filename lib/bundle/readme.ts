@@ -35,6 +35,8 @@ Three commands:
 The second compiles the addon against the LibTorch of that Python (minutes) and tries it. Another LibTorch: \`--from FOLDER\`, its
 folder with \`include\` and \`lib\`. It takes the GPU where driver and LibTorch have one; \`--variant cuda\` insists, \`--variant cpu\`
 does without. The addon is kept in \`~/.cache/ser-native\`, or in \`SER_CACHE\`.
+
+On a machine with a GPU \`scripts/gpu-check\` tests and measures all of it: docs/gpu.md.
 ${node === undefined ? '' : `\nNode ${node} is in \`bin\`; without it \`./ser-native\` takes the one on PATH.\n`}${
   weights.length === 0
     ? ''
