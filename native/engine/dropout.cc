@@ -7,37 +7,15 @@
 #include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
-#include "engine/philox.h"
-
 namespace ser {
 namespace {
 
 // One block of draws decides this many elements: 16 lanes x 4 words x 2 halves.
 constexpr std::int64_t kGroup = kPhiloxLanes * 8;
 
-struct Mask {
-  std::uint32_t threshold = 0;  // kept where a 16-bit draw is at least this
-  float scale = 1;
-  PhiloxKey key;
-  std::uint32_t step = 0;
-  bool shared = false;
-};
-
-Mask make_mask(double p, double scale, const DropoutKey& key) {
-  Mask mask;
-  mask.threshold = static_cast<std::uint32_t>(std::lround(p * 65536));
-  mask.scale = static_cast<float>(scale * 65536.0 / (65536.0 - mask.threshold));
-  mask.key = {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32) ^ (key.site * 0x9e3779b1u)};
-  mask.step = key.step;
-  mask.shared = key.shared;
-  return mask;
-}
-
 // Elements [begin, end) of one utterance's flat array; begin is a multiple of kGroup. `residual` may be null.
 template <typename T>
-SER_ALWAYS_INLINE void apply(const Mask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
+SER_ALWAYS_INLINE void apply(const DropoutMask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
                              const T* SER_RESTRICT x, const T* SER_RESTRICT residual, T* SER_RESTRICT y) {
   std::uint32_t words[4][kPhiloxLanes];
   T factor[kGroup];
@@ -60,12 +38,12 @@ SER_ALWAYS_INLINE void apply(const Mask& mask, std::uint32_t utterance, std::int
   }
 }
 
-SER_VECTOR_CLONES void apply_float(const Mask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
+SER_VECTOR_CLONES void apply_float(const DropoutMask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
                                    const float* x, const float* residual, float* y) {
   apply<float>(mask, utterance, begin, end, x, residual, y);
 }
 
-SER_VECTOR_CLONES void apply_double(const Mask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
+SER_VECTOR_CLONES void apply_double(const DropoutMask& mask, std::uint32_t utterance, std::int64_t begin, std::int64_t end,
                                     const double* x, const double* residual, double* y) {
   apply<double>(mask, utterance, begin, end, x, residual, y);
 }
@@ -89,7 +67,7 @@ SER_VECTOR_CLONES void apply_factor_float(const float* factor, std::int64_t rows
 }
 
 template <typename T>
-void apply_utterance(const Mask& mask, std::uint32_t utterance, std::int64_t rows, std::int64_t width, const T* x,
+void apply_utterance(const DropoutMask& mask, std::uint32_t utterance, std::int64_t rows, std::int64_t width, const T* x,
                      const T* residual, T* y) {
   if (!mask.shared) {
     if constexpr (std::is_same_v<T, float>) {
@@ -111,7 +89,7 @@ void apply_utterance(const Mask& mask, std::uint32_t utterance, std::int64_t row
 }
 
 template <typename T>
-void apply_all(const Mask& mask, const Segments& segments, std::int64_t width, const T* x, const T* residual, T* y) {
+void apply_all(const DropoutMask& mask, const Segments& segments, std::int64_t width, const T* x, const T* residual, T* y) {
   // A large grain keeps short tensors on one thread, where waking the other costs more than the work.
   const std::int64_t elements = std::max<std::int64_t>(1, segments.total() * width);
   const std::int64_t grain = std::max<std::int64_t>(1, 32768 * segments.count() / elements);
@@ -124,11 +102,21 @@ void apply_all(const Mask& mask, const Segments& segments, std::int64_t width, c
   });
 }
 
-at::Tensor run(const at::Tensor& x, const at::Tensor& residual, const Mask& mask, const Segments& segments) {
+at::Tensor run(const at::Tensor& x, const at::Tensor& residual, const DropoutMask& mask, const Segments& segments) {
   TORCH_CHECK(x.dim() == 2 && x.size(0) == segments.total(), "dropout: expected a packed tensor of ", segments.total(),
               " rows, got ", x.sizes());
+#ifdef SER_CUDA
+  const auto has_kernel = [](const at::Tensor& t) {
+    return !t.defined() || t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16;
+  };
+  if (x.is_cuda() && has_kernel(x) && has_kernel(residual)) {
+    const at::ScalarType type =
+        residual.defined() ? at::promote_types(x.scalar_type(), residual.scalar_type()) : x.scalar_type();
+    return dropout_on_cuda(x, residual, type, mask, segments);
+  }
+#endif
   if (!x.is_cpu()) {
-    // Until a device has a kernel of its own, the factors are drawn on the host: the same decisions, at the cost of a copy.
+    // Of a type or device without a kernel of its own: the factors are drawn on the host; the same decisions, at the cost of a copy.
     at::Tensor ones = at::empty(x.sizes(), at::kFloat).fill_(1);
     at::Tensor factor = at::empty_like(ones);
     apply_all<float>(mask, segments, x.size(1), ones.const_data_ptr<float>(), nullptr, factor.mutable_data_ptr<float>());
@@ -164,7 +152,7 @@ struct Dropout : torch::autograd::Function<Dropout> {
     ctx->saved_data["segments"] = c10::IValue::make_capsule(segments);
     ctx->saved_data["residual"] = residual.has_value();
     ctx->saved_data["type"] = x.scalar_type();
-    return run(x, residual.value_or(at::Tensor()), make_mask(p, scale, key), *segments);
+    return run(x, residual.value_or(at::Tensor()), make_dropout_mask(p, scale, key), *segments);
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::tensor_list grad) {
@@ -174,7 +162,7 @@ struct Dropout : torch::autograd::Function<Dropout> {
     key.step = static_cast<std::uint32_t>(ctx->saved_data["step"].toInt());
     key.site = static_cast<std::uint32_t>(ctx->saved_data["site"].toInt());
     key.shared = ctx->saved_data["shared"].toBool();
-    const Mask mask = make_mask(ctx->saved_data["p"].toDouble(), ctx->saved_data["scale"].toDouble(), key);
+    const DropoutMask mask = make_dropout_mask(ctx->saved_data["p"].toDouble(), ctx->saved_data["scale"].toDouble(), key);
     at::Tensor dx = run(grad[0], at::Tensor(), mask, *segments).to(ctx->saved_data["type"].toScalarType());
     at::Tensor dr = ctx->saved_data["residual"].toBool() ? grad[0] : at::Tensor();
     return {dx, dr, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};

@@ -1,24 +1,12 @@
-// Dropout whose mask is a pure function of (seed, step, site, utterance, element), so that splitting a batch, changing its
-// order or resuming a run repeats it exactly.
+// Dropout of packed tensors, differentiable.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
-
+#include "engine/dropout_mask.h"
 #include "engine/segments.h"
 
 namespace ser {
-
-struct DropoutKey {
-  std::uint64_t seed = 0;
-  std::uint32_t step = 0;
-  // Names the place in the network; two places never share one.
-  std::uint32_t site = 0;
-  // One decision a channel for all frames of an utterance (variational dropout, Gal and Ghahramani 2016) instead of one an
-  // element.
-  bool shared = false;
-};
 
 // y = x * mask / (1 - p') for packed x (segments->total() x D). Decisions have 16 random bits: p' is p rounded to a
 // multiple of 2^-16. p = 0 returns x itself.
@@ -27,5 +15,10 @@ at::Tensor dropout(const at::Tensor& x, double p, const DropoutKey& key, const S
 // residual + scale * dropout(x), without a tensor between.
 at::Tensor dropout_add(const at::Tensor& x, const at::Tensor& residual, double scale, double p, const DropoutKey& key,
                        const SegmentsPtr& segments);
+
+// What a build with CUDA adds: residual + mask.scale * mask * x of a CUDA tensor, without autograd. `residual` may be
+// undefined. In the type of the result; x and residual are float32 or bf16.
+at::Tensor dropout_on_cuda(const at::Tensor& x, const at::Tensor& residual, at::ScalarType type, const DropoutMask& mask,
+                           const Segments& segments);
 
 }  // namespace ser
