@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/parameters.h"
+#include "train/device_adam.h"
 
 namespace ser {
 
@@ -15,7 +16,7 @@ class Optimizer {
 
   void zero_gradients();
 
-  // Global norm of all gradients, a scalar float64 tensor on the device.
+  // Global norm of all gradients, a scalar float64 tensor on the device; to be read before the next call.
   at::Tensor gradient_norm() const;
 
   // One update, unless `bad` (a float32 scalar) is 1: then weights, moments, step count and average stay as they are. Nothing
@@ -26,22 +27,24 @@ class Optimizer {
   const at::Tensor& average() const { return average_.defined() ? average_ : parameters_.flat(); }
   const at::Tensor& buffer_average() const { return buffer_average_.defined() ? buffer_average_ : parameters_.buffers(); }
 
+  // Steps since the start of this run that were bad, a float32 scalar on the device.
+  const at::Tensor& skipped() const { return skipped_; }
+
   // Everything that a bit-exact resume needs besides the weights and centers, by name.
   NamedTensors state() const;
 
  private:
-  struct Group {
-    at::Tensor value, gradient, first_moment, second_moment;
-    double decay, rate;
-    bool is_center;
-  };
+  void update(const at::Tensor& norm, const at::Tensor& bad, double learning_rate, double center_learning_rate);
+  void update_buffers(const at::Tensor& bad);
+  at::Tensor average_share(const at::Tensor& bad) const;
 
   ParameterSet& parameters_;
   at::Tensor centers_;
   TrainerConfig config_;
-  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_,
-      buffer_average_;
-  std::vector<Group> groups_;
+  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, skipped_,
+      average_, buffer_average_;
+  std::vector<AdamGroup> groups_;
+  std::unique_ptr<DeviceAdam> device_;  // where the parameters are on a CUDA device
 };
 
 }  // namespace ser
