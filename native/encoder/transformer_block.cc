@@ -4,6 +4,7 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
+#include "encoder/fused.h"
 #include "encoder/segment_attention.h"
 #include "encoder/segment_conv.h"
 
@@ -42,6 +43,9 @@ at::Tensor TransformerBlock::normalise(const at::Tensor& x, const Norm& norm) co
 }
 
 at::Tensor TransformerBlock::forward(const at::Tensor& input, const SegmentsPtr& segments, const EncodeContext& context) const {
+#ifdef SER_CUDA
+  if (has_fused(input)) return forward_fused(input, segments, context);
+#endif
   const double p = context.training ? dropout_ : 0.0;
   const auto key = [&](std::uint32_t place) {
     DropoutKey out = context.key(site_ + place);

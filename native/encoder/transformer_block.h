@@ -26,6 +26,8 @@ class TransformerBlock {
     at::Tensor weight, bias;
   };
   at::Tensor normalise(const at::Tensor& x, const Norm& norm) const;
+  // forward() by the operations of encoder/fused.h.
+  at::Tensor forward_fused(const at::Tensor& x, const SegmentsPtr& segments, const EncodeContext& context) const;
 
   std::int64_t width_, heads_;
   bool convolves_;

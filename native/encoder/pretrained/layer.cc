@@ -10,13 +10,13 @@
 
 #include <algorithm>
 
+#include "encoder/fused.h"
+#include "encoder/pretrained/layer_sites.h"
 #include "engine/philox.h"
 
 namespace ser {
 namespace {
 
-// Places of noise within a layer.
-enum Site : std::uint32_t { kAfterAttention, kInsideFeed, kAfterFeed, kQkvAdapter, kOutAdapter, kLayerDrop };
 static_assert(kLayerDrop < TransformerLayer::kSites);
 
 bool decide(double p, const DropoutKey& key) {
@@ -149,7 +149,10 @@ at::Tensor TransformerLayer::normalise(const at::Tensor& x, const Norm& norm) co
 
 at::Tensor TransformerLayer::run(const at::Tensor& input, const SegmentsPtr& segments, const EncodeContext& context,
                                  const Attend& attend) const {
-  const auto key = [&](Site site) { return context.key(site_ + site); };
+#ifdef SER_CUDA
+  if (has_fused(input)) return run_fused(input, segments, context, attend);
+#endif
+  const auto key = [&](LayerSite site) { return context.key(site_ + site); };
   const double hidden_p = context.training ? config_.hidden_dropout : 0.0;
   const double inside_p = context.training ? config_.activation_dropout : 0.0;
   // A frozen layer under trained ones is computed as in inference.

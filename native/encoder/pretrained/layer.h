@@ -57,6 +57,9 @@ class TransformerLayer {
   };
   at::Tensor normalise(const at::Tensor& x, const Norm& norm) const;
   at::Tensor run(const at::Tensor& x, const SegmentsPtr& segments, const EncodeContext& context, const Attend& attend) const;
+  // The same by the operations of encoder/fused.h.
+  at::Tensor run_fused(const at::Tensor& x, const SegmentsPtr& segments, const EncodeContext& context,
+                       const Attend& attend) const;
 
   LayerConfig config_;
   bool checkpoints_;

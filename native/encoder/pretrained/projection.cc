@@ -93,7 +93,8 @@ const at::Tensor& Projection::packed(at::ScalarType type) const {
   return packed_.weight;
 }
 
-at::Tensor Projection::product(const at::Tensor& x, bool training) const {
+at::Tensor Projection::product(const at::Tensor& x, bool training, bool adds_bias) const {
+  if (!adds_bias) return at::linear(x, weight_);
   const at::Tensor bias = whole_bias(bias_, weight_.size(0));
   const bool plain = training || weight_.requires_grad() || bias_.requires_grad() ||
                      (at::GradMode::is_enabled() && x.requires_grad()) || weight_.is_inference() || !weight_.is_cpu() ||
@@ -106,8 +107,9 @@ at::Tensor Projection::product(const at::Tensor& x, bool training) const {
   return PackedProduct::instance().run(x.to(type), weight, bias.detach().to(type));
 }
 
-at::Tensor Projection::forward(const at::Tensor& x, const SegmentsPtr& segments, bool training, const DropoutKey& key) const {
-  const at::Tensor y = product(x, training);
+at::Tensor Projection::forward(const at::Tensor& x, const SegmentsPtr& segments, bool training, const DropoutKey& key,
+                               bool adds_bias) const {
+  const at::Tensor y = product(x, training, adds_bias);
   if (!adapter_.down.defined()) return y;
   const at::Tensor low = at::linear(dropout(x, training ? adapter_.dropout : 0.0, key, segments), adapter_.down);
   return at::addmm(y, low, whole_up(adapter_).t(), 1, adapter_.scale);

@@ -28,8 +28,10 @@ class Projection {
   void adapt(Adapter adapter) { adapter_ = std::move(adapter); }
 
   // x: rows x in -> rows x out. In bf16 where the caller has switched autocast on. `key` is for the adapter's dropout, which
-  // `training` switches on. Otherwise, where the weight is not trained and no gradient flows through, it is kept packed.
-  at::Tensor forward(const at::Tensor& x, const SegmentsPtr& segments, bool training, const DropoutKey& key) const;
+  // `training` switches on. Otherwise, where the weight is not trained and no gradient flows through, it is kept packed. Without
+  // the bias where the caller adds it.
+  at::Tensor forward(const at::Tensor& x, const SegmentsPtr& segments, bool training, const DropoutKey& key,
+                     bool adds_bias = true) const;
 
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
@@ -47,7 +49,7 @@ class Projection {
     std::uint64_t generation = 0;
   };
   const at::Tensor& packed(at::ScalarType type) const;
-  at::Tensor product(const at::Tensor& x, bool training) const;
+  at::Tensor product(const at::Tensor& x, bool training, bool adds_bias) const;
 
   at::Tensor weight_, bias_;
   Adapter adapter_;
