@@ -1,7 +1,7 @@
 /** Runs a program with its output in a log, and tells how it went in a line. */
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 /** Lines of a failed program's output that are shown. */
 const SHOWN_LINES = 15;
@@ -41,7 +41,7 @@ export class Steps {
       return details ?? true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.done.push({ name, ok: false, seconds: seconds(), details: message });
+      this.done.push({ name, ok: false, seconds: seconds(), details: message.split('\n', 1)[0] });
       console.log(`${clear}FAIL  ${name} (${seconds()} s)\n${message.replace(/^/gm, '        ')}`);
       return undefined;
     }
@@ -88,7 +88,7 @@ export class Steps {
       const telling = lines.filter((line) => /FAIL|error|Error|ERROR SUMMARY: [1-9]/.test(line));
       const shown = (telling.length > 0 ? telling : lines).slice(-SHOWN_LINES);
       throw new Error(
-        `${timedOut ? `no end after ${timeoutS} s` : `exit status ${status}`}; the whole output is in ${path}\n${shown.join('\n')}`,
+        `${timedOut ? `no end after ${timeoutS} s` : `exit status ${status}`}; the whole output is in ${relative(process.cwd(), path)}\n${shown.join('\n')}`,
       );
     }
     return { status, output: stdout };
