@@ -11,6 +11,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "encoder/fused.h"
 #include "encoder/norm_relu_kernel.h"
 #include "engine/upload.h"
 
@@ -203,6 +204,11 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 }  // namespace
 
 at::Tensor norm_relu(const at::Tensor& x, const NormWeights& weights, const std::vector<std::int64_t>& lengths, bool training) {
+#ifdef SER_CUDA
+  if (x.is_cuda() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16)) {
+    return norm_relu_on_cuda(x, weights, lengths, training);
+  }
+#endif
   if (!x.is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16)) {
     return norm_relu_composite(x, weights, lengths, training);
   }

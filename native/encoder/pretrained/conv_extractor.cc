@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "encoder/fused.h"
 #include "encoder/pretrained/conv_extractor_kernel.h"
 
 namespace ser {
@@ -218,6 +219,12 @@ at::Tensor ConvExtractor::train_forward(const Layout& layout) const {
     // The waveform and the first norm's statistics keep full precision.
     if (i == 1) x = x.to(type);
     x = StridedConv::apply(x, layer.weight, layer.stride);
+#ifdef SER_CUDA
+    if (has_fused(x)) {
+      x = fused_norm_gelu(x, i, layout, type);
+      continue;
+    }
+#endif
     if (layer.bias.defined()) x = x + layer.bias.to(x.scalar_type());
     if (layer.norm_weight.defined()) {
       x = group_norm_

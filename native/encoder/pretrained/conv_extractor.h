@@ -52,6 +52,8 @@ class ConvExtractor {
   at::Tensor train_forward(const Layout& layout) const;
   at::Tensor group_norm(const at::Tensor& y, const Layout& layout) const;
   at::Tensor fast_forward(const Layout& layout) const;
+  // What follows a layer's convolution, by the operations of encoder/fused.h; the result in `type` where that saves a pass.
+  at::Tensor fused_norm_gelu(const at::Tensor& x, std::size_t index, const Layout& layout, at::ScalarType type) const;
 
   bool normalize_, group_norm_, trained_;
   std::int64_t hop_ = 1, field_ = 1;
