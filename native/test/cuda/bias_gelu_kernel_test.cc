@@ -95,6 +95,7 @@ int main() {
   }
   // Several parts, with rows that they do not share evenly.
   against_reference<float>(Batch({70, 31}), 40, 0.2, true, true, 0);
+  against_reference<float>(Batch({310}), 8, 0, false, true, 0);  // more parts than a block has warps
   against_reference<__nv_bfloat16>(Batch({1}), 264, 0, false, true, 0);
   against_reference<float>(Batch({}), 40, 0.2, false, true, 0);
   launches();
