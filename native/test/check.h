@@ -32,6 +32,9 @@ inline std::string figure(double value) {
   return text;
 }
 
+// The greater of two errors, NaN being the greatest of all: std::max would lose it.
+inline double worse(double a, double b) { return std::isnan(a) || b <= a ? a : b; }
+
 // Passes where `error` is a number not above `limit`; NaN fails.
 inline void report_within(double error, double limit, const std::string& what, const char* file, int line) {
   report(error <= limit, what + ": " + figure(error) + " <= " + figure(limit), file, line);

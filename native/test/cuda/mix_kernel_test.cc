@@ -248,8 +248,7 @@ void augmenting() {
       const float* got = made.samples.data() + made.entries[b].slot;
       if (made.entries[b].noise == 0) gains = gains && std::memcmp(got, row.data(), row.size() * sizeof(float)) == 0;
       for (std::size_t t = 0; t < row.size(); ++t) {
-        const double gap = std::abs(static_cast<double>(got[t]) - static_cast<double>(row[t]));
-        if (!(gap <= noisy_gap)) noisy_gap = gap;
+        noisy_gap = ser::test::worse(noisy_gap, std::abs(static_cast<double>(got[t]) - static_cast<double>(row[t])));
         added = std::max(added, std::abs(static_cast<double>(row[t]) - static_cast<double>(before[t])));
       }
     }
@@ -275,8 +274,7 @@ double normalised_gap(MixKind kind, std::uint64_t seed) {
     for (std::size_t t = 0; t < row.size(); ++t) {
       const double want = (static_cast<double>(row[t]) - mean) / std::sqrt(variance + 1e-7);
       const double got = static_cast<double>(made.samples[static_cast<std::size_t>(made.entries[b].slot) + t]);
-      const double gap = std::abs(got - want) / std::max(1.0, std::abs(want));
-      if (!(gap <= worst)) worst = gap;
+      worst = ser::test::worse(worst, std::abs(got - want) / std::max(1.0, std::abs(want)));
     }
     for (auto t = static_cast<std::size_t>(made.entries[b].slot) + row.size();
          t < static_cast<std::size_t>(made.entries[b].slot + made.entries[b].reserved); ++t) {
