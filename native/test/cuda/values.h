@@ -1,6 +1,8 @@
 // Values for tests of kernels: random ones, and what they are in double.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -36,14 +38,16 @@ std::vector<double> in_double(const std::vector<T>& values) {
   return out;
 }
 
-// Largest difference as a share of the largest reference value (or of 1, where all are smaller).
+// Largest difference as a share of the largest reference value (or of 1, where all are smaller). Infinite where a value is
+// NaN, which a maximum of several errors would lose.
 template <typename T>
 double relative_error(const std::vector<T>& found, const std::vector<double>& expected) {
   if (found.size() != expected.size()) return INFINITY;
   double most = 0, size = 1;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double error = std::abs(static_cast<double>(static_cast<float>(found[i])) - expected[i]);
-    most = error > most || error != error ? error : most;
+    if (std::isnan(error)) return INFINITY;
+    most = std::max(most, error);
     size = std::max(size, std::abs(expected[i]));
   }
   return most / size;
