@@ -44,7 +44,10 @@ SampleStore::SampleStore(const std::string& path, std::int64_t samples) : sample
     throw Error("E_IO", "cannot map the store " + path + " (system error " + std::to_string(GetLastError()) + ")");
 }
 
-SampleStore::~SampleStore() { UnmapViewOfFile(data_); }
+SampleStore::~SampleStore() {
+  on_device_ = nullptr;
+  UnmapViewOfFile(data_);
+}
 
 #else
 
@@ -73,6 +76,7 @@ SampleStore::SampleStore(const std::string& path, std::int64_t samples) : sample
 }
 
 SampleStore::~SampleStore() {
+  on_device_ = nullptr;
   munmap(const_cast<std::int16_t*>(data_), static_cast<std::size_t>(samples_) * sizeof(std::int16_t));
 }
 

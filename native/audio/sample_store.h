@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "mix/mix.h"
 
 namespace ser {
+
+class DeviceStore;
 
 class SampleStore {
  public:
@@ -18,9 +21,13 @@ class SampleStore {
 
   SampleView view() const { return {data_, samples_}; }
 
+  // What a GPU has of it, once a training step has asked; null before and on the CPU. It ends before the file is unmapped.
+  std::shared_ptr<DeviceStore>& on_device() { return on_device_; }
+
  private:
   const std::int16_t* data_ = nullptr;
   std::int64_t samples_ = 0;
+  std::shared_ptr<DeviceStore> on_device_;
 };
 
 }  // namespace ser

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/fft_rfft.h>
 #include <ATen/ops/hann_window.h>
@@ -139,6 +140,8 @@ MelBatch mel_spectrogram(const MelFrontend& frontend, const Waves& waves, const 
 }
 
 MelBatch mel_spectrogram_composite(const MelFrontend& frontend, const Waves& waves, const AugmentRows* augment) {
+  // A product of energies in bf16 would cost the logarithm its digits.
+  const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
   MelBatch out = make_batch(frontend, waves, augment);
   const std::size_t batch = waves.lengths.size();
   const at::TensorOptions options = waves.samples.options();

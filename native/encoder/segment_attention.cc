@@ -18,6 +18,7 @@
 
 #include "encoder/segment_attention_kernel.h"
 #include "encoder/segment_ops.h"
+#include "engine/upload.h"
 #ifdef SER_CUDA
 #include "encoder/segment_attention_device.h"
 #endif
@@ -211,7 +212,7 @@ at::Tensor segment_attention_padded(const at::Tensor& qkv, std::int64_t heads, c
     at::Tensor scores = at::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(width / heads));
     if (options.gate.defined()) scores = scores + whole_bias(options, segments);
     at::Tensor weights = at::softmax(scores.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity()), -1);
-    if (options.dropout > 0) weights = weights * whole_keep(options, heads, *segments).to(weights.options());
+    if (options.dropout > 0) weights = weights * upload(whole_keep(options, heads, *segments), weights.options());
     out = at::matmul(weights, v);
   }
   return segment_unpad(out.transpose(1, 2).reshape({batch, longest, width}), segments);

@@ -25,6 +25,7 @@
 #include "engine/philox.h"
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
+#include "train/batch_on_device.h"
 #include "train/feature_store.h"
 #include "train/profile.h"
 #include "train/trainer.h"
@@ -129,7 +130,10 @@ class TorchEngine final : public Engine {
 
   std::unique_ptr<PendingStep> begin_step(Handle handle, Handle store_handle, const StepRequest& request) override {
     if (request.rows.frames) return trainer(handle)->begin(*features(store_handle), request, cancelled_);
-    return trainer(handle)->begin(store(store_handle)->view(), request, cancelled_);
+    const auto samples = store(store_handle);
+    // Before the step: copying a corpus waits for the device, which nothing in a step may.
+    if (!device_.is_cpu() && samples->on_device() == nullptr) samples->on_device() = place_on_device(samples->view(), device_);
+    return trainer(handle)->begin(samples->view(), request, cancelled_, samples->on_device().get());
   }
 
   void save_trainer(Handle handle, const std::string& path, const Metadata& metadata) override {

@@ -36,6 +36,8 @@ void check_labels(const std::vector<float>& labels, std::size_t batch, std::int6
   }
 }
 
+}  // namespace
+
 void take_labels(const std::vector<float>& labels, std::int64_t classes, MixedBatch& out) {
   out.labels = labels;
   for (auto row = out.labels.begin(); row != out.labels.end(); row += classes) {
@@ -43,19 +45,25 @@ void take_labels(const std::vector<float>& labels, std::int64_t classes, MixedBa
   }
 }
 
-}  // namespace
+double seconds_of(const Waves& waves) {
+  return static_cast<double>(std::accumulate(waves.lengths.begin(), waves.lengths.end(), std::int64_t{0})) / kRate;
+}
+
+void check_step(const SampleView& samples, const StepRequest& request, std::int64_t classes) {
+  check_rows(samples, request.rows);
+  check_mix(samples, request.rows, request.mix);
+  const std::size_t batch = request.rows.offsets.size();
+  check_augment(request.augment, batch);
+  check_labels(request.labels, batch, classes, "labels");
+  if (request.mix.kind != MixKind::none) check_labels(request.partner_labels, batch, classes, "partnerLabels");
+}
 
 MixedBatch make_training_batch(const SampleView& samples, const StepRequest& request, std::int64_t classes,
                                std::uint64_t noise_seed, at::Device device) {
+  check_step(samples, request, classes);
   const Rows& rows = request.rows;
-  check_rows(samples, rows);
-  check_mix(samples, rows, request.mix);
   const std::size_t batch = rows.offsets.size();
-  check_augment(request.augment, batch);
-  check_labels(request.labels, batch, classes, "labels");
   const bool mixes = request.mix.kind != MixKind::none;
-  if (mixes) check_labels(request.partner_labels, batch, classes, "partnerLabels");
-
   MixedBatch out;
   out.waves.keys = rows.keys;
   out.skipped.assign(batch, 0);
@@ -77,7 +85,7 @@ MixedBatch make_training_batch(const SampleView& samples, const StepRequest& req
     }
   });
   out.waves.samples = upload(packed, device);
-  out.seconds = static_cast<double>(starts.back()) / kRate;
+  out.seconds = seconds_of(out.waves);
 
   take_labels(request.labels, classes, out);
   if (mixes) mix_labels(request.mix, out.skipped, request.partner_labels, classes, out.labels);
@@ -121,6 +129,7 @@ MixedBatch part_of(const MixedBatch& batch, std::int64_t from, std::int64_t to, 
   out.labels.assign(batch.labels.begin() + from * classes, batch.labels.begin() + to * classes);
   out.classes.assign(batch.classes.begin() + from, batch.classes.begin() + to);
   out.skipped.assign(batch.skipped.begin() + from, batch.skipped.begin() + to);
+  if (batch.device_labels.defined()) out.device_labels = batch.device_labels.narrow(0, from, to - from);
   return out;
 }
 

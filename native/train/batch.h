@@ -14,9 +14,19 @@ struct MixedBatch {
   std::vector<std::int32_t> classes;  // of the base utterances: argmax of their own labels
   std::vector<std::uint8_t> skipped;  // B
   double seconds = 0;                 // of audio, after augmentation
+  // Where the batch was made on a device: what `labels` and `skipped` would hold; those then say what the host knew before.
+  at::Tensor device_labels, device_skipped;
 };
 
-// Throws E_ARGUMENT for rows, plans and labels that do not fit each other. `noise_seed` keys white noise.
+// Throws E_ARGUMENT for rows, plans, augmentation and labels that do not fit each other.
+void check_step(const SampleView& samples, const StepRequest& request, std::int64_t classes);
+
+// Takes over the labels, and the class of each row by them.
+void take_labels(const std::vector<float>& labels, std::int64_t classes, MixedBatch& out);
+
+double seconds_of(const Waves& waves);
+
+// Throws what check_step() throws. `noise_seed` keys white noise.
 MixedBatch make_training_batch(const SampleView& samples, const StepRequest& request, std::int64_t classes,
                                std::uint64_t noise_seed, at::Device device);
 

@@ -13,6 +13,18 @@
 #include <set>
 #include <vector>
 
+#if defined(__linux__)
+// Of Kineto, which LibTorch carries and exports; weak, so that one without it still loads.
+namespace libkineto {
+class ClientInterface;
+class LibkinetoApi {
+ public:
+  __attribute__((weak)) void registerClient(ClientInterface* client);
+};
+__attribute__((weak)) LibkinetoApi& api();
+}  // namespace libkineto
+#endif
+
 namespace ser {
 namespace {
 
@@ -29,6 +41,19 @@ constexpr std::array<const char*, kPhases> kSlices{"ser::waiting", "ser::mixing"
                                                    "ser::losses",  "ser::backward", "ser::optimiser", "ser::other"};
 
 std::size_t index_of(Phase phase) { return static_cast<std::size_t>(phase); }
+
+// LibTorch registers itself as a client when it is loaded, so that programs outside may ask for traces; Kineto then complains on
+// stderr where its first use is on another thread, as here. Nobody outside asks this engine.
+void quieten_kineto() {
+#if defined(__linux__)
+  if (&libkineto::api == nullptr) return;
+  static const bool once = [] {
+    libkineto::api().registerClient(nullptr);
+    return true;
+  }();
+  static_cast<void>(once);
+#endif
+}
 
 // A moment on a device's own clock.
 class Moment {
@@ -63,6 +88,7 @@ class Profile::State {
     if (!device.is_cpu()) activities.insert(ActivityType::CUDA);
     const ProfilerConfig config(ProfilerState::KINETO);
     try {
+      quieten_kineto();
       profiler::prepareProfiler(config, activities);
       profiler::enableProfiler(config, activities, {at::RecordScope::FUNCTION, at::RecordScope::USER_SCOPE});
       tracing_ = true;

@@ -19,6 +19,7 @@
 #include "engine/upload.h"
 #include "loss/multi/multi_loss.h"
 #include "train/batch.h"
+#include "train/batch_on_device.h"
 #include "train/profile.h"
 
 namespace ser {
@@ -47,10 +48,11 @@ void check_cancelled(const std::atomic<bool>& cancelled) {
     throw Error("E_CANCELLED", "cancelled before the update; the weights are as they were");
 }
 
-// The figures of a step on their way to the host: total, gradient norm, whether it was bad, eight components, predictions.
+// The figures of a step on their way to the host: total, gradient norm, whether it was bad, eight components, a prediction of each
+// row and, where the device mixed, whether the row was skipped.
 class QueuedStep final : public PendingStep {
  public:
-  // `known` is what the host knew before.
+  // `known` is what the host knew before, an element of mix_skipped a row.
   QueuedStep(const at::Tensor& figures, StepResult known) : result_(std::move(known)), on_device_(figures) {
     if (figures.is_cpu()) {
       host_ = figures;
@@ -72,7 +74,11 @@ class QueuedStep final : public PendingStep {
     result_.non_finite = f[2] != 0;
     result_.raw = {f[3], f[4], f[5], f[6]};
     result_.scaled = {f[7], f[8], f[9], f[10]};
-    for (std::int64_t i = 11; i < host_.numel(); ++i) result_.predictions.push_back(static_cast<std::int32_t>(f[i]));
+    const std::size_t rows = result_.mix_skipped.size();
+    for (std::size_t b = 0; b < rows; ++b) result_.predictions.push_back(static_cast<std::int32_t>(f[11 + b]));
+    if (host_.numel() > static_cast<std::int64_t>(11 + rows)) {
+      for (std::size_t b = 0; b < rows; ++b) result_.mix_skipped[b] = f[11 + rows + b] != 0 ? 1 : 0;
+    }
     return std::move(result_);
   }
 
@@ -98,12 +104,16 @@ Trainer::Trainer(std::shared_ptr<Model> model, const TrainerConfig& config) : mo
 }
 
 std::unique_ptr<PendingStep> Trainer::begin(const SampleView& samples, const StepRequest& request,
-                                            const std::atomic<bool>& cancelled) {
+                                            const std::atomic<bool>& cancelled, DeviceStore* on_device) {
   const ProfiledStep profiled;
   const NoSyncScope no_sync;
   profile_phase(Phase::mixing);
-  return begin(make_training_batch(samples, request, model_->config().classes, config_.seed, model_->device()), request,
-               cancelled);
+  const std::int64_t classes = model_->config().classes;
+  if (on_device != nullptr) {
+    const MixedBatch batch = make_training_batch(*on_device, request, classes, config_.seed);
+    if (batch.waves.samples.defined()) return begin(batch, request, cancelled);
+  }
+  return begin(make_training_batch(samples, request, classes, config_.seed, model_->device()), request, cancelled);
 }
 
 std::unique_ptr<PendingStep> Trainer::begin(const FeatureStore& features, const StepRequest& request,
@@ -148,9 +158,10 @@ std::unique_ptr<PendingStep> Trainer::begin(const MixedBatch& batch, const StepR
   known.audio_seconds = batch.seconds;
   known.mix_skipped = batch.skipped;
   // All figures leave the device in one copy.
-  return std::make_unique<QueuedStep>(
-      at::cat({total.view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), components, at::cat(predictions)}),
-      std::move(known));
+  std::vector<at::Tensor> figures{total.view({1}), norm.view({1}), bad.to(at::kDouble).view({1}), components};
+  figures.insert(figures.end(), predictions.begin(), predictions.end());
+  if (batch.device_skipped.defined()) figures.push_back(batch.device_skipped.to(at::kDouble));
+  return std::make_unique<QueuedStep>(at::cat(figures), std::move(known));
 }
 
 Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augment, std::int64_t step, double share,
@@ -176,7 +187,9 @@ Trainer::Outcome Trainer::learn(const MixedBatch& batch, const AugmentRows& augm
   }
   profile_phase(Phase::losses);
   MultiLossInput input{out.logits, out.embedding, out.contrast, {}, {}, centers_, class_weights_};
-  input.labels = upload(at::tensor(batch.labels).view({size, model_->config().classes}), device);
+  input.labels = batch.device_labels.defined()
+                     ? batch.device_labels
+                     : upload(at::tensor(batch.labels).view({size, model_->config().classes}), device);
   input.base_classes = upload(at::tensor(batch.classes), device);
   const MultiLossOutput loss = multi_loss(input, {config_.losses, config_.gamma, config_.temperature});
   check_cancelled(cancelled);

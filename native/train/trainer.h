@@ -11,14 +11,18 @@
 
 namespace ser {
 
+class DeviceStore;
+
 class Trainer {
  public:
   // Keeps the model alive; trains it in place.
   Trainer(std::shared_ptr<Model> model, const TrainerConfig& config);
 
   // Mix, augment, forward, losses, backward, clip, update. Throws E_CANCELLED before the update where the flag is set.
-  // On a GPU all of it is queued and nothing waits; the samples must stay until the result is there.
-  std::unique_ptr<PendingStep> begin(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled);
+  // On a GPU all of it is queued and nothing waits; the samples must stay until the result is there. The batch is made from
+  // `on_device`, which has the same samples, where that is given and can do what the request asks for.
+  std::unique_ptr<PendingStep> begin(const SampleView& samples, const StepRequest& request, const std::atomic<bool>& cancelled,
+                                     DeviceStore* on_device = nullptr);
 
   // The same on stored frames of a frozen encoder; `audio_seconds` of the result is 0.
   std::unique_ptr<PendingStep> begin(const FeatureStore& features, const StepRequest& request,

@@ -17,6 +17,7 @@ test('a trace and a summary by phase, and the same model as without', async () =
   const { code, stderr } = await run([...ONE_FOLD, '--profile', '2', '--out', 'with'], { cwd });
   expect(code).toBe(0);
   expect(stderr).toMatch(/profile +2 steps of fold 1, epoch 1 \(CPU, (fp32|bf16)\): \d/);
+  expect(stderr).not.toMatch(/ERROR/);
   expect(stderr).toMatch(/backward +\d+\.\d\d ms/);
   const profile = JSON.parse(await readFile(join(cwd, 'with/profile.json'), 'utf8')) as RunProfile;
   expect(profile).toMatchObject({ schema: 'ser-native/profile@1', steps: 2, trace: 'profile-trace.json' });

@@ -1,5 +1,6 @@
 // Training on a GPU: the figures of a step against the CPU's, the same bits twice, a resume that goes on with the same bits,
 // checkpoints that either device reads, and no wait for the device inside a step (SER_FORBID_SYNC turns one into an error).
+#include <ATen/core/grad_mode.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -182,7 +183,7 @@ ser::SslEncoderConfig ssl(ser::SslFamily family, bool group_norm) {
   config.pre_norm = config.conv_bias = config.normalize = !group_norm;
   config.conv_channels = {32, 32, 32};
   config.conv_kernels = {10, 8, 4};
-  config.conv_strides = {5, 8, 8};
+  config.conv_strides = {5, 8, 4};
   config.width = 64;
   config.layers = 2;
   config.heads = 2;
