@@ -10,7 +10,7 @@ import { findObjects } from '../../dist/runtime/objects.js';
 import { PACKAGE_ROOT } from '../../dist/runtime/sources.js';
 import { findCompiler } from '../../dist/runtime/toolchain.js';
 
-const TESTS = ['device_ops_test', 'device_training_test'];
+const TESTS = ['device_ops_test', 'device_batch_test', 'device_training_test'];
 const SKIPPED = 77;
 /** A compiler on the headers of LibTorch. */
 const COMPILER_BYTES = 1.5e9;

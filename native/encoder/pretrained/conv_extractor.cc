@@ -22,6 +22,9 @@
 
 #include "encoder/fused.h"
 #include "encoder/pretrained/conv_extractor_kernel.h"
+#ifdef SER_CUDA
+#include "encoder/pretrained/wave_layout_device.h"
+#endif
 
 namespace ser {
 namespace {
@@ -161,18 +164,27 @@ at::Tensor ConvExtractor::prepared(const at::Tensor& wave) const {
 ConvExtractor::Layout ConvExtractor::lay_out(const Waves& waves) const {
   Layout out;
   out.lengths = waves.lengths;
-  std::vector<at::Tensor> parts;
-  std::int64_t start = 0, slot = 0;
+  std::int64_t slot = 0;
   for (const std::int64_t length : waves.lengths) {
-    const std::int64_t count = (length + hop_ - 1) / hop_;
-    const at::Tensor wave = prepared(waves.samples.narrow(0, start, length));
-    parts.push_back(at::constant_pad_nd(wave, {0, count * hop_ - length}, 0));
     out.slots.push_back(slot);
     out.frames.push_back(frames(length));
-    start += length;
-    slot += count;
+    slot += (length + hop_ - 1) / hop_;
   }
   out.slots.push_back(slot);
+#ifdef SER_CUDA
+  if (waves.samples.is_cuda() && waves.samples.scalar_type() == at::kFloat) {
+    out.samples = device_wave_layout(waves.samples, waves.lengths, hop_, normalize_, kWaveEpsilon);
+    return out;
+  }
+#endif
+  std::vector<at::Tensor> parts;
+  std::int64_t start = 0;
+  for (std::size_t b = 0; b < waves.lengths.size(); ++b) {
+    const std::int64_t length = waves.lengths[b], room = (out.slots[b + 1] - out.slots[b]) * hop_;
+    const at::Tensor wave = prepared(waves.samples.narrow(0, start, length));
+    parts.push_back(at::constant_pad_nd(wave, {0, room - length}, 0));
+    start += length;
+  }
   out.samples = at::cat(parts);
   return out;
 }
