@@ -53,10 +53,6 @@ bool device_request_takes(const AugmentRows& augment) {
   return std::all_of(augment.speed.begin(), augment.speed.end(), [](float factor) { return factor == 1.0f; });
 }
 
-bool device_batch_takes(const AugmentRows& augment) {
-  return device_request_takes(augment) && augment.gain.empty() && augment.noise.empty();
-}
-
 DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
                               const BatchLayout& layout) {
   const Rows& rows = request.rows;

@@ -40,21 +40,11 @@ struct DeviceRequest {
 // Whether a DeviceRequest may hold this augmentation: all but changes of speed. Where not, make_training_batch() makes the batch
 // on the CPU. Augmentation of the spectrogram (warp, tempo, masks) is the encoder's and does not count.
 bool device_request_takes(const AugmentRows& augment);
-// Whether a batch needs no augmentation of the waveform at all.
-bool device_batch_takes(const AugmentRows& augment);
 
 // Checks the plan as check_rows(), check_mix() and check_augment() do (E_ARGUMENT) and queues the work on the current stream;
 // waits for nothing but what DeviceStore::borrow() waits for. Not for capture in a CUDA graph: each batch has its own lengths
 // and places.
 DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
                               const BatchLayout& layout);
-
-// The same without augmentation.
-inline DeviceBatch make_device_batch(DeviceStore& store, const Rows& rows, const MixRows& mix, const std::vector<float>& labels,
-                                     const std::vector<float>& partner_labels, std::int64_t classes,
-                                     const BatchLayout& layout) {
-  const AugmentRows none;
-  return make_device_batch(store, DeviceRequest{rows, mix, none, labels, partner_labels}, classes, layout);
-}
 
 }  // namespace ser
