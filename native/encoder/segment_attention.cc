@@ -34,11 +34,11 @@ struct Noise : torch::CustomClassHolder {
 using NoisePtr = c10::intrusive_ptr<Noise>;
 
 void set_dropout(const Noise& noise, AttentionExtras& extras) {
-  extras.drop_threshold = static_cast<std::uint32_t>(std::lround(noise.p * 65536));
-  extras.keep_scale = static_cast<float>(65536.0 / (65536.0 - extras.drop_threshold));
-  extras.key = {static_cast<std::uint32_t>(noise.key.seed),
-                static_cast<std::uint32_t>(noise.key.seed >> 32) ^ (noise.key.site * 0x9e3779b1u)};
-  extras.step = noise.key.step;
+  const DropoutMask mask = make_dropout_mask(noise.p, 1, noise.key);
+  extras.drop_threshold = mask.threshold;
+  extras.keep_scale = mask.scale;
+  extras.key = mask.key;
+  extras.step = mask.step;
 }
 
 // Options of one head of one utterance.

@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads)
   const int width = launch.head_width, all = launch.heads * width;
   const std::int64_t column = work.head * width;
   const T* from = qkv + work.first * 3 * all + column;
-  const bool biased = launch.table != nullptr, drops = launch.drop_threshold != 0, sloped = bias.d_gate != nullptr;
+  const bool biased = launch.table != nullptr, drops = launch.mask.threshold != 0, sloped = bias.d_gate != nullptr;
   const float scale = 1.0f / sqrtf(static_cast<float>(width));
 
   KeyTiles<T, HD> keys = shared.keys;
@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(kThreads)
           float p = weight_of<T>(x, norm[half]);
           if (tile * kTile + key >= frames) p = 0;
           float slope = slopes[n][e];
-          if (drops) slope = is_kept(keep, row + 8 * half, key) ? slope * launch.keep_scale : 0.0f;
+          if (drops) slope = is_kept(keep, row + 8 * half, key) ? slope * launch.mask.scale : 0.0f;
           slope = p * (slope - less[half]);
           if (sloped) d_gate[half] += slope * slice[distance];
           scores[n][e] = slope;
@@ -243,7 +243,7 @@ __global__ void __launch_bounds__(kThreads)
   const int width = launch.head_width, all = launch.heads * width;
   const std::int64_t column = work.head * width;
   const T* from = qkv + work.first * 3 * all + column;
-  const bool biased = launch.table != nullptr, drops = launch.drop_threshold != 0;
+  const bool biased = launch.table != nullptr, drops = launch.mask.threshold != 0;
   const float scale = 1.0f / sqrtf(static_cast<float>(width));
 
   const auto prepare = [&](int tile) {
@@ -294,7 +294,7 @@ __global__ void __launch_bounds__(kThreads)
           const float p = weight_of<T>(x, norm[query]);
           const bool kept = !drops || is_kept(keep, query, key);
           scores[n][e] = kept ? p : 0.0f;
-          slopes[n][e] = p * ((kept ? slopes[n][e] * launch.keep_scale : 0.0f) - less[query]);
+          slopes[n][e] = p * ((kept ? slopes[n][e] * launch.mask.scale : 0.0f) - less[query]);
         }
       }
       float* stage = shared.stage + 16 * at.warp * kStageStride;
@@ -307,7 +307,7 @@ __global__ void __launch_bounds__(kThreads)
     }
   }
   T* to = d_qkv + work.first * 3 * all + column;
-  const float key_factor[2] = {scale, scale}, value_factor[2] = {launch.keep_scale, launch.keep_scale};
+  const float key_factor[2] = {scale, scale}, value_factor[2] = {launch.mask.scale, launch.mask.scale};
   store_rows<T, HD>(d_key, key_factor, to + all, 3 * all, first + 16 * at.warp, frames, width);
   store_rows<T, HD>(d_value, value_factor, to + 2 * all, 3 * all, first + 16 * at.warp, frames, width);
 }

@@ -6,7 +6,6 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -28,8 +27,7 @@ AttentionLaunch shape_of(const at::Tensor& qkv, std::int64_t heads, const Segmen
 
 // What of the options is no tensor, for the backward pass to find again.
 struct DeviceNoise : torch::CustomClassHolder {
-  std::uint32_t threshold = 0;
-  DropoutKey key;
+  DropoutMask mask;
 };
 using DeviceNoisePtr = c10::intrusive_ptr<DeviceNoise>;
 
@@ -42,13 +40,8 @@ AttentionLaunch launch_of(const at::Tensor& qkv, std::int64_t heads, const Segme
     launch.table = table.const_data_ptr<float>();
     launch.reach = static_cast<int>((table.size(1) + 1) / 2);
   }
-  if (noise.threshold == 0) return launch;
-  launch.keys = segment_keys(segments, qkv.device()).const_data_ptr<std::int64_t>();
-  launch.drop_threshold = noise.threshold;
-  launch.keep_scale = static_cast<float>(65536.0 / (65536.0 - noise.threshold));
-  launch.key0 = static_cast<std::uint32_t>(noise.key.seed);
-  launch.key1 = static_cast<std::uint32_t>(noise.key.seed >> 32) ^ (noise.key.site * 0x9e3779b1u);
-  launch.step = noise.key.step;
+  launch.mask = noise.mask;
+  if (noise.mask.threshold > 0) launch.keys = segment_keys(segments, qkv.device()).const_data_ptr<std::int64_t>();
   return launch;
 }
 
@@ -122,8 +115,7 @@ bool device_attention_takes(const at::Tensor& qkv, std::int64_t heads, const Seg
 at::Tensor device_attention(const at::Tensor& qkv, std::int64_t heads, const SegmentsPtr& segments,
                             const AttentionOptions& options) {
   const auto noise = c10::make_intrusive<DeviceNoise>();
-  noise->threshold = static_cast<std::uint32_t>(std::lround(options.dropout * 65536));
-  noise->key = options.key;
+  noise->mask = make_dropout_mask(options.dropout, 1, options.key);
   const auto optional = [](const at::Tensor& tensor) {
     return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::optional<at::Tensor>();
   };

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cuda/kernel.h"
+#include "engine/dropout_mask.h"
 
 namespace ser {
 
@@ -22,11 +23,8 @@ struct AttentionLaunch {
   const float* gate = nullptr;
   const float* table = nullptr;
   int reach = 0;
-  // Weights are dropped where a 16-bit draw is below the threshold, the others multiplied by keep_scale; draws as those of
-  // segment_attention_kernel.h.
-  std::uint32_t drop_threshold = 0;
-  float keep_scale = 1;
-  std::uint32_t key0 = 0, key1 = 0, step = 0;
+  // Of the weights; the draw of (i, j) is that of segment_attention_kernel.h. The default keeps all.
+  DropoutMask mask;
 };
 
 // Whether the kernels can: head width at most 64 and whole in 16 bytes, pointers of rows multiples of 16 bytes.

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
   const Lane at = this_lane();
   const int width = launch.head_width, all = launch.heads * width;
   const T* from = qkv + work.first * 3 * all + work.head * width;
-  const bool biased = launch.table != nullptr, drops = launch.drop_threshold != 0;
+  const bool biased = launch.table != nullptr, drops = launch.mask.threshold != 0;
   const float scale = 1.0f / sqrtf(static_cast<float>(width));
 
   KeyTiles<T, HD> keys = shared.keys;
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_kernel(const Atten
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     total[half] = row_sum(total[half]);
-    factor[half] = launch.keep_scale / total[half];
+    factor[half] = launch.mask.scale / total[half];
     const int i = first + row + 8 * half;
     if (at.q == 0 && i < frames) log_sum[work.head * launch.rows + work.first + i] = peak[half] + logf(total[half]);
   }

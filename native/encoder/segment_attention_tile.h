@@ -92,12 +92,12 @@ __device__ __forceinline__ KeepWords draw_keep_words(const AttentionLaunch& laun
   std::uint32_t half[2] = {0, 0};
   for (int i = 0; i < 8; ++i) {
     const auto counter = static_cast<std::uint32_t>(first_key / 128 * 16 + 8 * side + i);
-    const uint4 block = cuda::philox_block(make_uint4(counter, place, utterance, launch.step), {launch.key0, launch.key1});
+    const uint4 block = cuda::philox_block(make_uint4(counter, place, utterance, launch.mask.step), launch.mask.key);
     const std::uint32_t words[4] = {block.x, block.y, block.z, block.w};
 #pragma unroll
     for (int s = 0; s < 8; ++s) {
       const std::uint32_t draw = s % 2 == 0 ? words[s / 2] & 0xffffu : words[s / 2] >> 16;
-      if (draw >= launch.drop_threshold) half[s / 4] |= 1u << (s % 4 * 8 + i);
+      if (draw >= launch.mask.threshold) half[s / 4] |= 1u << (s % 4 * 8 + i);
     }
   }
   const bool second = first_key / kTile % 2 == 1;
@@ -125,7 +125,7 @@ struct KeyTiles {
     load_tile<T, HD>(v + buffer * kTileElements<T, HD>, from + 2 * all, 3 * all, key, work.frames, width);
     cuda::commit_copies();
     if (launch.table != nullptr) load_slice(launch, work.head, query, key, slice + buffer * kSlice);
-    if (launch.drop_threshold == 0) return;
+    if (launch.mask.threshold == 0) return;
     if (tile % 2 == 0) {
       const KeepWords words = draw_keep_words(launch, work, query, key);
       keep[buffer * kThreads + static_cast<int>(threadIdx.x)] = words.tile;

@@ -61,11 +61,10 @@ Run<T> run(const AttentionCase& c, const AttentionInputs& in, bool slopes) {
     launch.table = table.data();
     launch.reach = c.reach;
   }
-  launch.drop_threshold = c.threshold();
-  launch.keep_scale = c.keep_scale();
-  launch.key0 = c.key.k0;
-  launch.key1 = c.key.k1;
-  launch.step = c.step;
+  launch.mask.threshold = c.threshold();
+  launch.mask.scale = c.keep_scale();
+  launch.mask.key = c.key;
+  launch.mask.step = c.step;
   if (!ser::attention_cuda_fits(launch, kBf16)) throw std::runtime_error("a case that the kernels refuse");
 
   Run<T> result;
