@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "engine/cuda_devices.h"
 #include "test/check.h"
 
 namespace {
@@ -134,6 +135,41 @@ void edges() {
             "the larger label wins over the base's class");
 }
 
+// The fused kernel, where there is a GPU to run it: against the operations in float64 on the CPU, twice for the same bits.
+void on_a_gpu() {
+  const auto chosen = ser::cuda_report().chosen;
+  if (!chosen) {
+    std::printf("  skipped: the fused kernel on a GPU, %s\n", ser::cuda_report().problem.c_str());
+    return;
+  }
+  const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(*chosen));
+  for (const std::int64_t batch : {1, 2, 32, 256, 257, 700}) {
+    const MultiLossInput in = make_input(batch, 5, at::kFloat, 19);
+    MultiLossInput wide = in, there = in;
+    for (at::Tensor MultiLossInput::* member : {&MultiLossInput::logits, &MultiLossInput::embedding, &MultiLossInput::contrast,
+                                                &MultiLossInput::centers, &MultiLossInput::labels}) {
+      const bool trained = member != &MultiLossInput::labels;
+      wide.*member = (in.*member).detach().to(at::kDouble).requires_grad_(trained);
+      there.*member = (in.*member).detach().to(device).requires_grad_(trained);
+    }
+    there.base_classes = in.base_classes.to(device);
+    const auto expected = ser::multi_loss(wide, {});
+    const auto found = ser::multi_loss(there, {}), again = ser::multi_loss(there, {});
+    const auto back = [](std::vector<at::Tensor> tensors) {
+      for (at::Tensor& tensor : tensors) tensor = tensor.cpu();
+      return tensors;
+    };
+    const auto d_found = back(gradients(found.total, there)), d_again = back(gradients(again.total, there));
+    const std::string name = "on a GPU, " + std::to_string(batch) + " rows";
+    SER_CHECK_WITHIN(worst(back({found.total, found.components}), {expected.total, expected.components}), 1e-6,
+                     name + ": values");
+    SER_CHECK_WITHIN(worst(d_found, gradients(expected.total, wide)), 1e-6, name + ": gradients");
+    bool same = found.total.equal(again.total);
+    for (std::size_t k = 0; k < d_found.size(); ++k) same = same && d_found[k].equal(d_again[k]);
+    SER_CHECK(same, name + ": the same bits again");
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -158,5 +194,6 @@ int main() {
   against_finite_differences();
   single_precision();
   edges();
+  on_a_gpu();
   return ser::test::finish("multi_loss");
 }
