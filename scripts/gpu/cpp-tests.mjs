@@ -1,6 +1,6 @@
 /** The C++ tests that need a GPU: compiled against the LibTorch of the set-up, run, and run again under compute-sanitizer. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { cacheRoot } from '../../dist/runtime/cache.js';
@@ -10,7 +10,10 @@ import { findObjects } from '../../dist/runtime/objects.js';
 import { PACKAGE_ROOT } from '../../dist/runtime/sources.js';
 import { findCompiler } from '../../dist/runtime/toolchain.js';
 
-const TESTS = ['device_ops_test', 'device_batch_test', 'device_training_test'];
+const TESTS = readdirSync(join(PACKAGE_ROOT, 'native/test/gpu'))
+  .filter((file) => file.endsWith('_test.cc'))
+  .map((file) => file.slice(0, -'.cc'.length))
+  .sort();
 const SKIPPED = 77;
 /** A compiler on the headers of LibTorch. */
 const COMPILER_BYTES = 1.5e9;
