@@ -1,7 +1,7 @@
 /** Compresses a stream into a file with xz or gzip, counting what comes out. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -58,7 +58,8 @@ export async function compressTo(
     },
   });
   const input = Readable.from(source);
-  const output = createWriteStream(file);
+  // Opened before anything can fail: a stream that opens it itself may do so after its caller has removed what is left.
+  const output = (await open(file, 'w')).createWriteStream();
   if (compression === 'gz') {
     await pipeline(input, taken, createGzip({ level: 9 }), count, output, { signal });
   } else {
