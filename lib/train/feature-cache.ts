@@ -10,7 +10,6 @@ import type { NativeModel, NativeStore, RowSource, SerEngine } from '../native/e
 import { cacheRoot } from '../runtime/cache.js';
 import { fileSha256, writeAtomically, writeTextAtomically } from './atomic-file.js';
 import { rangeOf } from './augment.js';
-
 import { modelConfig } from './model-card.js';
 import type { SettledConfig } from './precision.js';
 import type { Prepared } from './prepare.js';
