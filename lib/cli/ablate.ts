@@ -10,11 +10,12 @@ import { ExitCode, UsageError } from '../errors.js';
 import { formatDuration } from '../format.js';
 import { ablateProgress } from './ablate-progress.js';
 import { addCorpusFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
+import { type DeviceFlag, deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
 import { foldList, seedList, wholeNumber } from './train.js';
 
-interface AblateFlags extends CorpusFlags {
+interface AblateFlags extends CorpusFlags, DeviceFlag {
   protocol?: string;
   folds?: 'all' | number[];
   seeds?: number | number[];
@@ -22,7 +23,6 @@ interface AblateFlags extends CorpusFlags {
   preset?: string;
   encoder?: string;
   epochs?: number;
-  device?: 'auto' | 'cpu' | 'cuda';
   config?: string;
   set?: string[];
   keepModels?: boolean;
@@ -52,7 +52,7 @@ export function registerAblate(program: Command): void {
     .addOption(new Option('--preset <name>', 'of the full method').choices(Object.keys(PRESETS)))
     .option('--encoder <name>', 'mel, or a pretrained one: Hugging Face id or folder')
     .option('--epochs <n>', 'epochs per cell', wholeNumber)
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
+    .addOption(deviceOption())
     .option('--config <file>', 'settings of the full method in JSON or YAML')
     .option('--set <key=value>', 'one setting of the full method; repeatable', collect)
     .option('--keep-models', 'keep the model of each cell in the folder `models`')

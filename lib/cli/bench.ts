@@ -10,6 +10,7 @@ import {
 } from '../bench/index.js';
 import { SHAPES } from '../bench/shapes.js';
 import { describeDeviceText, describeRoofline } from '../bench/text.js';
+import { deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal, progressBar, type Terminal } from './terminal.js';
 import { wholeNumber } from './train.js';
@@ -103,7 +104,7 @@ export function registerBench(program: Command): void {
         'plain: mean pooling, cross-entropy (default); method: EAM, FLAM, four losses',
       ).choices([...RECIPES]),
     )
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
+    .addOption(deviceOption())
     .option('--threads <n>', 'that an operation may use', wholeNumber)
     .option('--seed <n>', 'of lengths, batches and random weights (default: 1)', wholeNumber)
     .option('--no-kernels', 'leave out the table of single operations')

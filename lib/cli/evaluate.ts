@@ -12,8 +12,8 @@ import {
 } from '../evaluate/index.js';
 import { formatDuration } from '../format.js';
 import { addReadingFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
+import { deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
-import { deviceOption } from './predict.js';
 import { openTerminal, type Terminal } from './terminal.js';
 import { wholeNumber } from './train.js';
 
@@ -95,20 +95,7 @@ export function registerEvaluate(program: Command): void {
 }
 
 async function run(models: string[], flags: EvaluateFlags): Promise<void> {
-  const {
-    labelMap,
-    otherClasses,
-    unseen,
-    noise,
-    noiseKind,
-    gain,
-    seed,
-    folds,
-    onBadAudio,
-    device,
-    json,
-    out,
-  } = flags;
+  const { json, out, choice: _, ...asked } = flags;
   const terminal = openTerminal(process.stderr);
   const { signal, done } = interruptible(() => terminal.line('stopping'));
   const results: EvaluationResult[] = [];
@@ -117,19 +104,9 @@ async function run(models: string[], flags: EvaluateFlags): Promise<void> {
       if (models.length > 1 && !json) terminal.line(terminal.bold(model));
       results.push(
         await evaluateModel({
-          model,
-          corpus: flags.corpus,
+          ...asked,
           ...corpusOptions(flags),
-          labelMap,
-          otherClasses,
-          unseen,
-          noise,
-          noiseKind,
-          gain,
-          seed,
-          folds,
-          onBadAudio,
-          device,
+          model,
           signal,
           onEvent: json ? undefined : (event) => show(terminal, event),
         }),

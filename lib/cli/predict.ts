@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, SerError } from '../errors.js';
 import { type FilePrediction, Predictor } from '../predict/predictor.js';
 import type { ModelCard } from '../train/types.js';
+import { type DeviceFlag, deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal } from './terminal.js';
 
@@ -17,11 +18,6 @@ export function registerPredict(program: Command): void {
     .action(run);
 }
 
-/** Where to compute; `auto` without it. */
-export function deviceOption(): Option {
-  return new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']);
-}
-
 /** A seed, to choose among the models of a run by. */
 export function seedNumber(text: string): number {
   const seed = Number(text);
@@ -29,10 +25,9 @@ export function seedNumber(text: string): number {
   return seed;
 }
 
-interface PredictFlags {
+interface PredictFlags extends DeviceFlag {
   json?: boolean;
   seed?: number;
-  device?: 'auto' | 'cpu' | 'cuda';
 }
 
 /** A bad file does not keep the others from being predicted; it decides the exit code. */

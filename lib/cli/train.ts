@@ -10,6 +10,7 @@ import { renderReportText } from '../report/index.js';
 import { LOSS_NAMES } from '../train/epoch-sums.js';
 import { train } from '../train/train.js';
 import { addReadingFlags, type CorpusFlags, choiceMap } from './corpus-flags.js';
+import { type DeviceFlag, deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
 import { fractionList, learningCurvesOf, runLearningCurve } from './learning-curve.js';
 import { openTerminal } from './terminal.js';
@@ -18,7 +19,7 @@ import { trainProgress } from './train-progress.js';
 /** Of `--profile` without a number. */
 const PROFILED_STEPS = 5;
 
-interface TrainFlags extends CorpusFlags {
+interface TrainFlags extends CorpusFlags, DeviceFlag {
   protocol?: string;
   plan?: string;
   folds?: 'all' | number[];
@@ -30,7 +31,6 @@ interface TrainFlags extends CorpusFlags {
   epochs?: number;
   seed?: number;
   seeds?: number | number[];
-  device?: 'auto' | 'cpu' | 'cuda';
   out?: string;
   resume?: string | boolean;
   json?: boolean;
@@ -118,7 +118,7 @@ export function registerTrain(program: Command): void {
     .option('--epochs <n>', 'epochs per fold', wholeNumber)
     .option('--seed <n>', 'seed of every random choice', wholeNumber)
     .option('--seeds <list>', 'train every fold for each seed: how many (3), or which (1,2,3)', seedList)
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']))
+    .addOption(deviceOption())
     .addOption(
       new Option('--on-bad-audio <what>', 'damaged, empty or silent files').choices(['fail', 'skip']),
     )

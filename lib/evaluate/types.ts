@@ -1,5 +1,6 @@
 /** What judging a trained model on a corpus takes and gives. Fractions, never percent. */
 import type { Interval, PooledScores, PredictionLine, SelectionSummary } from '../report/types.js';
+import type { DeviceChoice } from '../runtime/choose-variant.js';
 
 /** What becomes of what a model says besides the classes that it shares with the corpus. */
 export type OtherClasses = 'renormalise' | 'error';
@@ -34,7 +35,7 @@ export interface EvaluateOptions {
   seed?: number;
   threads?: number;
   /** Where to compute; default `auto`, as `train` has it. */
-  device?: 'auto' | 'cpu' | 'cuda';
+  device?: DeviceChoice;
   signal?: AbortSignal;
   onEvent?: (event: EvaluateEvent) => void;
 }

@@ -5,6 +5,7 @@ import { MIN_SAMPLES, SAMPLE_RATE } from '../audio/types.js';
 import { DataError, InterruptedError, UsageError } from '../errors.js';
 import { softmax } from '../metrics/index.js';
 import { type NativeModel, openEngine, type SerEngine } from '../native/engine.js';
+import type { DeviceChoice } from '../runtime/choose-variant.js';
 import { readModelCard } from '../train/model-card.js';
 import { openModel } from '../train/open-model.js';
 import { modelsOf } from '../train/run-models.js';
@@ -18,7 +19,7 @@ export interface PredictorOptions {
   seed?: number;
   threads?: number;
   /** Where to compute; default `auto`, as `train` has it. */
-  device?: 'auto' | 'cpu' | 'cuda';
+  device?: DeviceChoice;
 }
 
 export interface Prediction {
