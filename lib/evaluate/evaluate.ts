@@ -1,6 +1,6 @@
 /** Judges a trained model, or the models of a run, on a corpus. */
 import { DataError } from '../errors.js';
-import { openEngine } from '../native/engine.js';
+import { openEngine, type SerEngine } from '../native/engine.js';
 import type { Condition } from '../perturb/types.js';
 import { packageVersion } from '../runtime/version.js';
 import { openModel } from '../train/open-model.js';
@@ -39,8 +39,9 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   const judged = candidates.filter(({ id }) => labels.classes.has(id));
 
   const noise = await noiseAsked(options, material);
-  const precision = await precisionOf(models);
-  const heard = await hearAll(options, parts.parts, conditions, async (part, onJudged, engine) => {
+  await using engine = await openEngine({ threads: options.threads, device: options.device });
+  const precision = await precisionOf(models, engine);
+  const heard = await hearAll(options, parts.parts, conditions, async (part, onJudged) => {
     const { path, card } = part.judge;
     await using model = await openModel(engine, path, card);
     return await hear({
@@ -118,40 +119,33 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   return { evaluation, lines };
 }
 
-type Engine = Awaited<ReturnType<typeof openEngine>>;
-
 /** One model after the other, so that memory holds one; tells how far it is. */
 async function hearAll(
-  { threads, device, onEvent }: EvaluateOptions,
+  { onEvent }: EvaluateOptions,
   parts: readonly Part[],
   conditions: readonly Condition[],
-  judge: (part: Part, onJudged: (utterances: number) => void, engine: Engine) => Promise<Heard[]>,
+  judge: (part: Part, onJudged: (utterances: number) => void) => Promise<Heard[]>,
 ): Promise<Heard[][]> {
-  await using engine = await openEngine({ threads, device });
   const total = parts.reduce((sum, { utterances }) => sum + utterances.length, 0) * conditions.length;
   const started = performance.now();
   let done = 0;
   const heard: Heard[][] = [];
   for (const part of parts) {
     heard.push(
-      await judge(
-        part,
-        (utterances) => {
-          done += utterances;
-          const seconds = (performance.now() - started) / 1000;
-          const etaSeconds = (seconds / done) * (total - done);
-          onEvent?.({ type: 'judged', model: part.judge.name, done, total, etaSeconds });
-        },
-        engine,
-      ),
+      await judge(part, (utterances) => {
+        done += utterances;
+        const seconds = (performance.now() - started) / 1000;
+        const etaSeconds = (seconds / done) * (total - done);
+        onEvent?.({ type: 'judged', model: part.judge.name, done, total, etaSeconds });
+      }),
     );
   }
   return heard;
 }
 
-/** The run's own arithmetic where this machine has it, so that its own figures come out again; else fp32, as `predict`. */
-async function precisionOf({ run }: Judges): Promise<'fp32' | 'bf16'> {
-  return run?.config.precision === 'bf16' && (await nativePrecision()) === 'bf16' ? 'bf16' : 'fp32';
+/** The run's own arithmetic where the device has it, so that its own figures come out again; else fp32, as `predict`. */
+async function precisionOf({ run }: Judges, { options }: SerEngine): Promise<'fp32' | 'bf16'> {
+  return run?.config.precision === 'bf16' ? nativePrecision(options.device) : 'fp32';
 }
 
 function findings(parts: Parts, judged: boolean, trained: boolean): string[] {

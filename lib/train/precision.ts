@@ -21,7 +21,7 @@ export async function settlePrecision(config: TrainConfig): Promise<SettledConfi
  *
  * @throws RuntimeError (exit code 4) where `cuda` was asked for and there is no GPU to use
  */
-export async function nativePrecision(device: DeviceChoice = 'cpu'): Promise<'fp32' | 'bf16'> {
+export async function nativePrecision(device: DeviceChoice): Promise<'fp32' | 'bf16'> {
   if (device !== 'cpu' && (await chooseVariant(device)).device === 'cuda') return 'bf16';
   const { isa } = await describeCpu('');
   return ['avx512_bf16', 'amx_bf16'].some((flag) => isa.includes(flag)) ? 'bf16' : 'fp32';
