@@ -4,7 +4,7 @@
  * else. Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3.
  */
 
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
@@ -80,10 +80,9 @@ export class ZipArchive implements AsyncDisposable {
       },
     });
     await mkdir(dirname(target), { recursive: true });
-    const sink = createWriteStream(target, {
-      mode: entry.mode & 0o111 ? 0o755 : 0o644,
-      highWaterMark: 1 << 20,
-    });
+    // Opened before anything can fail: a stream that opens it itself may do so after its caller has removed the folder.
+    const opened = await open(target, 'w', entry.mode & 0o111 ? 0o755 : 0o644);
+    const sink = opened.createWriteStream({ highWaterMark: 1 << 20 });
     if (entry.compressedSize === 0) {
       await pipeline([], check, sink, { signal });
     } else {

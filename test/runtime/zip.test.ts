@@ -1,6 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { pbkdf2 } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { ZipArchive } from '../../lib/runtime/zip.js';
 import { makeZip } from './make-zip.js';
 
@@ -89,13 +93,20 @@ test.each(['../outside', '/etc/passwd', 'a/../../b', 'a\\b'])(
   },
 );
 
-test('a cancelled extraction rejects', async () => {
+test('a cancelled extraction rejects, and its file is not made again once its folder was removed', async () => {
   const path = join(folder, 'a.zip');
   makeZip(path, [{ name: 'x', data: long }]);
   await using archive = await ZipArchive.open(path);
-  await expect(
-    archive.extract(archive.entries[0]!, join(folder, 'x'), undefined, AbortSignal.abort()),
-  ).rejects.toMatchObject({
-    code: 'ABORT_ERR',
-  });
+  const target = join(folder, 'out', 'x');
+  const stop = new AbortController();
+  const stopped = archive.extract(archive.entries[0]!, target, undefined, stop.signal);
+  await mkdir(dirname(target), { recursive: true });
+  // Threads that open files are busy for a while, as on a loaded machine.
+  const busy = Array.from({ length: 12 }, () => promisify(pbkdf2)('x', 'y', 60_000, 64, 'sha512'));
+  stop.abort();
+  await expect(stopped).rejects.toMatchObject({ code: 'ABORT_ERR' });
+  rmSync(target, { force: true });
+  await Promise.all(busy);
+  await setTimeout(50);
+  expect(existsSync(target)).toBe(false);
 });
