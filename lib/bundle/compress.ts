@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { RuntimeError } from '../errors.js';
+import { hasCode, RuntimeError } from '../errors.js';
 import { runCommand } from '../runtime/run-command.js';
 
 export type Compression = 'xz' | 'gz';
@@ -102,7 +102,7 @@ async function throughXz(
   const problem = await ended;
   // That xz went away shows as a broken pipe; its own words say why.
   const [cause] = first;
-  if (cause !== undefined && codeOf(cause) !== 'EPIPE') throw cause;
+  if (cause !== undefined && !hasCode(cause, 'EPIPE')) throw cause;
   if (problem !== undefined) {
     throw new RuntimeError(`xz failed: ${problem}`, {
       code: 'E_BUNDLE_XZ',
@@ -110,8 +110,4 @@ async function throughXz(
       cause,
     });
   }
-}
-
-function codeOf(error: Error): string {
-  return String((error as NodeJS.ErrnoException).code ?? '');
 }
