@@ -241,7 +241,10 @@ async function run(flags: TrainFlags): Promise<void> {
   try {
     if (fractions || (resumed && (await learningCurvesOf([resumed])))) {
       if (flags.profile !== undefined) {
-        throw new UsageError('--profile looks at one run, not at a learning curve', { code: 'E_USAGE' });
+        throw new UsageError('--profile looks at one run, not at a learning curve', {
+          code: 'E_USAGE',
+          cure: 'Leave --profile out, or name one share with --train-fraction.',
+        });
       }
       if (flags.resume === true) {
         throw new UsageError('a learning curve is gone on with by name', {

@@ -104,6 +104,15 @@ export class RunProfiler {
       this.#onProblem(`there is no profile: ${error.message}`);
     }
   }
+
+  /** Call after the run's last step: where too few came for a profile, says so. */
+  end(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#onProblem(
+      `there is no profile: ${WARM_UP} steps warm up, and no epoch after them had ${Math.min(this.#steps, 2)}. Train more epochs or folds, or smaller batches (--set batch.size=N)`,
+    );
+  }
 }
 
 /** Seconds of several steps as milliseconds and shares of one. */

@@ -61,6 +61,7 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       emit,
       signal: options.signal,
     });
+    const profiler = profilerOf(options, run, emit);
     const outcomes = await trainFolds({
       run,
       log,
@@ -71,8 +72,9 @@ export async function train(options: TrainOptions = {}): Promise<TrainResult> {
       source,
       emit,
       signal: options.signal,
-      profiler: profilerOf(options, run, emit),
+      profiler,
     });
+    profiler?.end();
     const report = await concludeRun({
       run,
       outcomes,

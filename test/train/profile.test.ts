@@ -135,6 +135,28 @@ test('it ends with the epoch: what follows is an evaluation', async () => {
   expect(told).toHaveLength(1);
 });
 
+test('a run that is too short for one says so at its end, once; one that had a profile says nothing', async () => {
+  const short = profiler(5);
+  await epoch(
+    short,
+    placeWith(async () => measured),
+    3,
+  );
+  short.end();
+  short.end();
+  expect(calls).toEqual(['step', 'step', 'step']);
+  expect(problems).toEqual([expect.stringMatching(/^there is no profile: 3 steps warm up.*batch\.size/)]);
+  const long = profiler(1);
+  await epoch(
+    long,
+    placeWith(async () => measured),
+    6,
+  );
+  long.end();
+  expect(told).toHaveLength(1);
+  expect(problems).toHaveLength(1);
+});
+
 test('a LibTorch without Kineto: a summary, no trace, and the reason', async () => {
   await epoch(
     profiler(1),
