@@ -11,7 +11,7 @@
  *     "faults": [{ "file": "native/x/x.cu", "what": "no barrier after the tile is loaded",
  *                  "text": "text that is in the file exactly once", "replacement": "what stands there instead" }] }
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -26,14 +26,23 @@ const ENVIRONMENT = { ...process.env, LC_ALL: 'C', SER_FAIL_FAST: '1' };
 /** What a test may take is what it took without a fault, times this, plus some seconds: a fault may well hang it. */
 const PATIENCE = { factor: 5, seconds: 20 };
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    check: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: String(Math.max(1, Math.floor(availableParallelism() / 2))) },
-    compiler: { type: 'string', default: process.env.CXX || 'g++' },
-  },
-});
+const { values: options, positionals } = readArguments();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        check: { type: 'boolean', default: false },
+        jobs: { type: 'string', default: String(Math.max(1, Math.floor(availableParallelism() / 2))) },
+        compiler: { type: 'string', default: process.env.CXX || 'g++' },
+      },
+    });
+  } catch (error) {
+    console.error(`${error.message}. There are --check, --jobs N and --compiler FILE.`);
+    process.exit(2);
+  }
+}
 
 /** Reads one list; every sentence it returns in `wrong` says what does not hold in it. */
 function readList(name) {
@@ -126,6 +135,7 @@ function copyTree(to) {
 /** All faults of the lists, by `jobs` workers with a copy of the tree each. Rows in the order of the lists. */
 async function plantAll(lists, scratch, jobs) {
   const tasks = lists.map((list) => ({ list }));
+  const trials = lists.reduce((sum, { faults }) => sum + 1 + faults.length, 0);
   const rows = [];
   const worker = async (number) => {
     const folder = join(scratch, `tree-${number}`);
@@ -144,7 +154,9 @@ async function plantAll(lists, scratch, jobs) {
         ...result,
       };
       rows.push({ row, rank: [lists.indexOf(list), fault ? list.faults.indexOf(fault) : -1] });
-      console.error(`${row.ok ? 'ok  ' : 'MISS'} ${row.list}: ${row.what}: ${row.verdict}`);
+      console.error(
+        `${rows.length}/${trials} ${row.ok ? 'ok  ' : 'MISS'} ${row.list}: ${row.what}: ${row.verdict}`,
+      );
       if (!row.ok) console.error(result.detail.split('\n').slice(-40).join('\n'));
       if (!fault && row.ok) {
         const allowed = PATIENCE.factor * result.seconds + PATIENCE.seconds;
@@ -196,6 +208,14 @@ if (options.check) {
   process.exit(0);
 }
 
+const compiler = spawnSync(options.compiler, ['--version'], { stdio: 'ignore' });
+if (compiler.error !== undefined) {
+  console.error(
+    `The compiler ${options.compiler} cannot be run (${compiler.error.code}). Install it, or name another: --compiler FILE.`,
+  );
+  process.exit(2);
+}
+console.error(`planted-faults: ${count} faults in ${lists.length} lists, each compiled and run`);
 const scratch = mkdtempSync(join(tmpdir(), 'ser-faults-'));
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {

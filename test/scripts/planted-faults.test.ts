@@ -83,6 +83,19 @@ test('a list that does not fit its source is refused before anything is compiled
   expect(runWith([fault('2 * x', '3 * x')], 'thrice').stderr).toContain('No list thrice; there are twice.');
 });
 
+test('an unknown option, and a compiler that is not there: what is wrong, with the cure', () => {
+  const unknown = runWith([fault('2 * x', '3 * x')], '--nope');
+  expect(unknown).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/'--nope'.*--compiler FILE\.\n$/),
+  });
+  const missing = runWith([fault('2 * x', '3 * x')], '--compiler', 'no-such-compiler');
+  expect(missing.status).toBe(2);
+  expect(missing.stderr).toBe(
+    'The compiler no-such-compiler cannot be run (ENOENT). Install it, or name another: --compiler FILE.\n',
+  );
+});
+
 test('the lists of the kernels fit their sources', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, SCRIPT), '--check'], {
     encoding: 'utf8',
