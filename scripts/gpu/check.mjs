@@ -22,19 +22,7 @@ const HELP = `scripts/gpu-check [options]: set up, test and measure the CUDA var
   --out DIR          where the results go (default: bench/results)
   --logs DIR         where logs and the tests' build go (default: runs/gpu-check)`;
 
-const { values: flags } = parseArgs({
-  options: {
-    from: { type: 'string' },
-    python: { type: 'string', default: 'python3' },
-    'tests-only': { type: 'boolean' },
-    'bench-only': { type: 'boolean' },
-    'no-sanitizer': { type: 'boolean' },
-    encoder: { type: 'string', default: 'wavlm-base,wavlm-large' },
-    out: { type: 'string', default: join(ROOT, 'bench', 'results') },
-    logs: { type: 'string', default: join(ROOT, 'runs', 'gpu-check') },
-    help: { type: 'boolean' },
-  },
-});
+const flags = readFlags();
 if (flags.help) {
   console.log(HELP);
   process.exit(0);
@@ -54,8 +42,7 @@ if (driver.problem !== undefined) {
 const gpu = driver.gpus[0];
 const name = `gpu-${gpu.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
 // Code for this GPU alone compiles in a third of the time.
-process.env.SER_CUDA_ARCHS ??= gpu.capability === null ? undefined : gpu.capability.replace('.', '');
-if (process.env.SER_CUDA_ARCHS === 'undefined') delete process.env.SER_CUDA_ARCHS;
+if (gpu.capability !== null) process.env.SER_CUDA_ARCHS ??= gpu.capability.replace('.', '');
 process.env.SER_BUILD_JOBS ??= String(buildJobs());
 console.log(`${gpu.name}, driver ${driver.version}`);
 
@@ -64,8 +51,8 @@ const started = new Date().toISOString();
 const libtorch = await setUp();
 if (libtorch !== undefined) {
   if (!flags['bench-only']) {
-    const archs = process.env.SER_CUDA_ARCHS;
-    const tests = await buildTests(steps, { libtorch, archs, folder: join(steps.logs, 'build') });
+    const { SER_CUDA_ARCHS: archs, SER_BUILD_JOBS: jobs } = process.env;
+    const tests = await buildTests(steps, { libtorch, archs, folder: join(steps.logs, 'build'), jobs });
     if (tests !== undefined) await runTests(steps, tests);
     await runCli(steps);
     if (tests !== undefined && !flags['no-sanitizer']) await sanitize(steps, tests);
@@ -74,18 +61,38 @@ if (libtorch !== undefined) {
 }
 finish();
 
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        from: { type: 'string' },
+        python: { type: 'string', default: 'python3' },
+        'tests-only': { type: 'boolean' },
+        'bench-only': { type: 'boolean' },
+        'no-sanitizer': { type: 'boolean' },
+        encoder: { type: 'string', default: 'wavlm-base,wavlm-large' },
+        out: { type: 'string', default: join(ROOT, 'bench', 'results') },
+        logs: { type: 'string', default: join(ROOT, 'runs', 'gpu-check') },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
 async function setUp() {
-  return await steps.check('set-up of the CUDA variant', async () => {
+  const ready = await steps.check('set-up of the CUDA variant', async () => {
     const from = flags.from ?? (await unsetTorch());
     const args = [main, 'setup', '--variant', 'cuda', '--yes', '--json', ...(from ? ['--from', from] : [])];
     const { output } = await steps.program('setup', process.execPath, args, { timeoutS: 1800 });
-    const { libtorch: found, verdict, seconds } = JSON.parse(output.trim().split('\n').at(-1));
+    const { libtorch: found, verdict } = JSON.parse(output.trim().split('\n').at(-1));
     if (!verdict.gpu?.ok) throw new Error(`the trial step did not run on the GPU: ${verdict.gpu?.reason}`);
-    console.log(
-      `\n      LibTorch ${found.version} in ${found.dir}, on ${verdict.gpu.name}, ${seconds.toFixed(0)} s`,
-    );
-    return found;
+    return { ...found, gpu: verdict.gpu.name };
   });
+  if (ready !== undefined) console.log(`      LibTorch ${ready.version} in ${ready.dir}, on ${ready.gpu}`);
+  return ready;
 }
 
 /** The folder of Python's torch, where no LibTorch with CUDA is set up; else nothing, and set-up takes what it has. */

@@ -34,8 +34,10 @@ export class Steps {
     const seconds = () => Math.round((performance.now() - started) / 100) / 10;
     process.stdout.write(`      ${name} ..`);
     const clear = process.stdout.isTTY ? '\r\x1b[2K' : '\n';
+    const show = () => process.stdout.write(`${clear}      ${name} .. ${Math.round(seconds())} s`);
+    const timer = process.stdout.isTTY ? setInterval(show, 1000) : undefined;
     try {
-      const details = await work();
+      const details = await work().finally(() => clearInterval(timer));
       this.done.push({ name, ok: true, seconds: seconds(), ...(details === undefined ? {} : { details }) });
       console.log(`${clear}ok    ${name} (${seconds()} s)`);
       return details ?? true;

@@ -29,5 +29,8 @@ test('its help names every option of docs/gpu.md, and an unknown one is refused'
   const options = (text: string) =>
     new Set(text.match(/--(?:from|python|tests-only|bench-only|no-sanitizer|encoder|out|logs)\b/g));
   expect(options(stdout)).toEqual(options(page));
-  expect(check(['--nope']).status).not.toBe(0);
+  expect(check(['--nope'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/^Unknown option '--nope'[\s\S]+--tests-only/),
+  });
 });
