@@ -58,9 +58,9 @@ export async function bundle(options: BundleOptions = {}): Promise<BundleResult>
   options.onProgress?.({ type: 'plan', file, parts });
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
   let done = 0;
-  const check = (bytes: number): void => {
-    if (limitMiB !== undefined && bytes > limitMiB * MIB) throw tooLarge(limitMiB, parts);
-  };
+  let written = 0;
+  const tell = (): void =>
+    options.onProgress?.({ type: 'progress', done: Math.min(done, total), total, written });
   let result = { bytes: 0, sha256: '' };
   await mkdir(dirname(file), { recursive: true });
   try {
@@ -69,9 +69,14 @@ export async function bundle(options: BundleOptions = {}): Promise<BundleResult>
         signal,
         onTaken: (bytes) => {
           done += bytes;
-          options.onProgress?.({ type: 'progress', done: Math.min(done, total), total });
+          tell();
         },
-        onWritten: check,
+        onWritten: (bytes) => {
+          if (limitMiB !== undefined && bytes > limitMiB * MIB) throw tooLarge(limitMiB, parts);
+          // xz takes in far more than it has compressed: what comes out shows that it goes on.
+          written = bytes;
+          tell();
+        },
       });
     });
   } catch (error) {

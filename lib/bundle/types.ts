@@ -16,7 +16,8 @@ export interface BundleOptions {
 
 export type BundleEvent =
   | { type: 'plan'; file: string; parts: BundlePart[] }
-  | { type: 'progress'; done: number; total: number }
+  /** Bytes taken in of the total, and bytes of the archive written. */
+  | { type: 'progress'; done: number; total: number; written: number }
   | { type: 'note'; text: string };
 
 /** One line of what is in a bundle. */

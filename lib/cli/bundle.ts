@@ -80,7 +80,9 @@ function tell(event: BundleEvent, terminal: Terminal): void {
         );
       break;
     case 'progress':
-      terminal.live(`  ${progressBar(event.done / event.total)} ${formatMiB(event.done)}`);
+      terminal.live(
+        `  ${progressBar(event.done / event.total)} ${formatMiB(event.done)}, compressed ${formatMiB(event.written)}`,
+      );
       break;
     case 'note':
       terminal.line(`  ${terminal.yellow('note')} ${event.text}`);
