@@ -9,6 +9,7 @@ import type { TrainConfigInput } from '../config/schema.js';
 import { ExitCode, UsageError } from '../errors.js';
 import { formatDuration } from '../format.js';
 import { ablateProgress } from './ablate-progress.js';
+import { collect } from './collect.js';
 import { addCorpusFlags, type CorpusFlags, corpusOptions } from './corpus-flags.js';
 import { type DeviceFlag, deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
@@ -32,8 +33,6 @@ interface AblateFlags extends CorpusFlags, DeviceFlag {
   out: string;
   json?: boolean;
 }
-
-const collect = (value: string, all: string[] = []) => [...all, value];
 
 export function registerAblate(program: Command): void {
   const command = program

@@ -4,13 +4,14 @@ import { bundle } from '../bundle/bundle.js';
 import { PYTHON_TORCH } from '../bundle/readme.js';
 import type { BundleEvent } from '../bundle/types.js';
 import { formatDuration, formatMiB } from '../format.js';
+import { collect } from './collect.js';
 import { interruptible } from './interrupt.js';
 import { openTerminal, progressBar, type Terminal } from './terminal.js';
 
 interface BundleFlags {
   out?: string;
   node?: boolean;
-  weights: string[];
+  weights?: string[];
   limit?: number;
   json?: boolean;
 }
@@ -21,12 +22,7 @@ export function registerBundle(program: Command): void {
     .description('Write one archive from which the program is set up on a machine without network.')
     .option('--out <file>', 'archive to write, .tar.xz or .tar.gz; default: ser-native-VERSION.tar.xz here')
     .option('--node', 'put the Node that runs this into it')
-    .option(
-      '--weights <dir-or-id>',
-      'put an encoder into it: a folder or org/name; repeat for more',
-      (value: string, before: string[]) => [...before, value],
-      [],
-    )
+    .option('--weights <dir-or-id>', 'put an encoder into it: a folder or org/name; repeat for more', collect)
     .option('--limit <MiB>', 'refuse an archive larger than this', mebibytes)
     .option('--json', 'print the result as JSON')
     .action(run);

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { corpusReaders, readCorpus } from '../corpus/index.js';
 import type { Corpus, CorpusOptions } from '../corpus/types.js';
 import { UsageError } from '../errors.js';
+import { collect } from './collect.js';
 
 export interface CorpusFlags {
   corpus?: string;
@@ -23,11 +24,7 @@ export function addCorpusFlags(command: Command): Command {
 export function addReadingFlags(command: Command): Command {
   return command
     .option('--data <path>', 'folder or manifest of the corpus')
-    .option(
-      '--choice <name=value>',
-      'what the corpus leaves to choose, e.g. classes=6; repeatable',
-      (value: string, all: string[] = []) => [...all, value],
-    )
+    .option('--choice <name=value>', 'what the corpus leaves to choose, e.g. classes=6; repeatable', collect)
     .option('--allow-partial', 'accept a copy that lacks files of the corpus; reports say so')
     .option(
       '--speaker-pattern <regex>',

@@ -3,6 +3,7 @@ import { DASH, percent, percentSpread } from '../report/format.js';
 import { listRuns } from '../run-index/list-runs.js';
 import type { RunOrder, RunSummary, SkippedFolder } from '../run-index/types.js';
 import { type Column, fittedTable, printable } from '../text-layout.js';
+import { collect } from './collect.js';
 import { openTerminal, type Terminal } from './terminal.js';
 
 interface RunsFlags {
@@ -24,7 +25,7 @@ export function registerRuns(program: Command): void {
     .option(
       '--filter <key=value>',
       'only runs with that: corpus, protocol, status, preset, encoder, mix, losses, .. or a key of the configuration; repeatable',
-      (value: string, all: string[] = []) => [...all, value],
+      collect,
     )
     .option('--json', 'the index as JSON')
     .action(run);

@@ -9,6 +9,7 @@ import { VALIDATIONS, type Validation } from '../folds/types.js';
 import { renderReportText } from '../report/index.js';
 import { LOSS_NAMES } from '../train/epoch-sums.js';
 import { train } from '../train/train.js';
+import { collect } from './collect.js';
 import { addReadingFlags, type CorpusFlags, choiceMap } from './corpus-flags.js';
 import { type DeviceFlag, deviceOption } from './device-option.js';
 import { interruptible } from './interrupt.js';
@@ -135,11 +136,7 @@ export function registerTrain(program: Command): void {
     )
     .option('--final', 'also fit one model on all the data, which predict then prefers')
     .option('--config <file>', 'settings in JSON or YAML')
-    .option(
-      '--set <key=value>',
-      'one setting, e.g. optimiser.learningRate=0.002; repeatable',
-      (value: string, all: string[] = []) => [...all, value],
-    )
+    .option('--set <key=value>', 'one setting, e.g. optimiser.learningRate=0.002; repeatable', collect)
     .option('--print-config', 'print the resolved configuration and stop')
     .option('--out <dir>', 'run folder (default: runs/<corpus>-<protocol>-<time>)')
     .option(
