@@ -9,7 +9,7 @@ namespace ser::cuda {
 
 // Of one row: its utterance and its first element in the utterance's mask.
 struct RowDraws {
-  std::uint32_t utterance = 0, step = 0;
+  std::uint32_t utterance = 0;
   std::uint64_t first = 0;
 };
 
@@ -27,7 +27,6 @@ __device__ __forceinline__ RowDraws draws_of_row(const RowMask& rows, std::int64
     }
   }
   out.utterance = static_cast<std::uint32_t>(rows.keys[low]);
-  out.step = rows.step != nullptr ? *rows.step : rows.mask.step;
   out.first = rows.mask.shared ? 0 : static_cast<std::uint64_t>(row - rows.offsets[low]) * static_cast<std::uint64_t>(width);
   return out;
 }
@@ -41,7 +40,7 @@ __device__ __forceinline__ void apply_mask(const RowMask& rows, const RowDraws& 
   if (rows.mask.threshold > 0) {
     const std::uint64_t first = row.first + static_cast<std::uint64_t>(column);
     if (first % 128 == 0) {
-      keep = philox_keep_eight(first, static_cast<std::uint32_t>(first / 8 >> 32), row.utterance, row.step, rows.mask.key,
+      keep = philox_keep_eight(first, static_cast<std::uint32_t>(first / 8 >> 32), row.utterance, rows.mask.step, rows.mask.key,
                                rows.mask.threshold);
     } else {
       // Rows that are no multiple of 128 wide: no encoder of a checkpoint has such, so a block an element is no loss.
@@ -49,7 +48,7 @@ __device__ __forceinline__ void apply_mask(const RowMask& rows, const RowDraws& 
       for (unsigned j = 0; j < kEight; ++j) {
         const std::uint64_t e = first + threadIdx.x % kWarp * kEight + j;
         const std::uint32_t draw =
-            philox_draw_of(e, static_cast<std::uint32_t>(e / 8 >> 32), row.utterance, row.step, rows.mask.key);
+            philox_draw_of(e, static_cast<std::uint32_t>(e / 8 >> 32), row.utterance, rows.mask.step, rows.mask.key);
         keep |= (draw >= rows.mask.threshold ? 1u : 0u) << j;
       }
     }

@@ -29,6 +29,7 @@ __device__ __forceinline__ T from_float(float x) {
   }
 }
 
+// Two values in a register, `low` in the lower half, which is the one of the smaller column or row.
 __device__ __forceinline__ unsigned pack_bf16(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
   unsigned bits;

@@ -8,20 +8,9 @@
 // so that two neighbouring C, rounded, are an A: the result of one product is an operand of the next without leaving the registers.
 #pragma once
 
-#include "cuda/kernel.h"
+#include "cuda/eight.h"
 
 namespace ser::cuda {
-
-// Two bfloat16 in a register, `low` in the lower half, which is the one of the smaller column or row.
-__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) {
-#ifdef SER_CUDA_EMULATED
-  return static_cast<std::uint32_t>(__nv_bfloat16(low).bits) | static_cast<std::uint32_t>(__nv_bfloat16(high).bits) << 16;
-#else
-  std::uint32_t both;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(both) : "f"(high), "f"(low));
-  return both;
-#endif
-}
 
 #ifdef SER_CUDA_EMULATED
 namespace emulated {

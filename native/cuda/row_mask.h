@@ -8,8 +8,6 @@ namespace ser::cuda {
 
 struct RowMask {
   DropoutMask mask;
-  // Where set, read in place of mask.step: a recorded graph of launches then draws anew at every replay.
-  const std::uint32_t* step = nullptr;
   // On the device: rows [offsets[b], offsets[b + 1]) belong to utterance keys[b], b < count. Not read where nothing is dropped.
   const std::int64_t* offsets = nullptr;
   const std::int64_t* keys = nullptr;

@@ -1,5 +1,5 @@
-// AdamW over all parameters at once: a step of 400 tensors is two launches, and weights, moments, gradients, moving average and
-// bf16 copy each pass through memory once.
+// AdamW over all parameters at once: a step of 400 tensors is two launches, and weights, moments, gradients and moving average
+// each pass through memory once.
 #include "cuda/eight.h"
 #include "cuda/reduce.h"
 #include "train/adamw_cuda.h"
@@ -68,15 +68,11 @@ __global__ void rates_kernel(AdamCoefficients* coefficients, double rate, double
 
 // One thread: the few numbers that all blocks of the update share. Counting here and not there keeps the count exact whatever
 // block runs first.
-__global__ void prepare_kernel(AdamConfig config, const double* norm, const float* bad, float* steps, float* skipped,
-                               AdamCoefficients* out) {
+__global__ void prepare_kernel(AdamConfig config, const double* norm, const float* bad, float* steps, AdamCoefficients* out) {
   // Not a comparison with 1: NaN is bad as well.
   const bool skip = !(*bad == 0.0f);
   out->skip = skip ? 1 : 0;
-  if (skip) {
-    *skipped += 1;
-    return;
-  }
+  if (skip) return;
   *steps += 1;
   const double count = *steps;
   out->correction1 = 1 - pow(config.beta1, count);
@@ -103,7 +99,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto keep = static_cast<float>(1 - rate * static_cast<double>(run.decay));
     const auto step_size = static_cast<float>(rate / c.correction1);
     const bool vector = aligned(run.value) && aligned(run.gradient) && aligned(run.first_moment) &&
-                        aligned(run.second_moment) && aligned(run.average) && aligned(run.half);
+                        aligned(run.second_moment) && aligned(run.average);
     for (std::int64_t i = threadIdx.x * kEight; i < place.count; i += kThreads * kEight) {
       const int count = static_cast<int>(min(place.count - i, std::int64_t{kEight}));
       const std::int64_t at = place.begin + i;
@@ -122,7 +118,6 @@ __global__ void __launch_bounds__(kThreads)
       store_eight(run.first_moment + at, count, vector, m);
       store_eight(run.second_moment + at, count, vector, v);
       store_eight(run.value + at, count, vector, w);
-      if (run.half != nullptr) store_eight(run.half + at, count, vector, w);
       if (run.average != nullptr) {
         float a[kEight];
         load_eight(run.average + at, count, vector, a);
@@ -150,8 +145,8 @@ void adam_rates(AdamCoefficients* coefficients, double rate, double center_rate,
 }
 
 void adam_update(const AdamTable& table, const AdamConfig& config, const double* norm, const float* bad, float* steps,
-                 float* skipped, AdamCoefficients* coefficients, cudaStream_t stream) {
-  SER_LAUNCH(prepare_kernel, 1, 1, 0, stream, config, norm, bad, steps, skipped, coefficients);
+                 AdamCoefficients* coefficients, cudaStream_t stream) {
+  SER_LAUNCH(prepare_kernel, 1, 1, 0, stream, config, norm, bad, steps, coefficients);
   if (table.chunks > 0) SER_LAUNCH(update_kernel, blocks_for(table.chunks), kThreads, 0, stream, table, config, coefficients);
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 class FusedAdam final : public DeviceAdam {
  public:
-  FusedAdam(const std::vector<AdamGroup>& groups, at::Tensor steps, at::Tensor skipped, const TrainerConfig& config)
-      : groups_(groups), steps_(std::move(steps)), skipped_(std::move(skipped)) {
+  FusedAdam(const std::vector<AdamGroup>& groups, at::Tensor steps, const TrainerConfig& config)
+      : groups_(groups), steps_(std::move(steps)) {
     config_.beta1 = config.beta1;
     config_.beta2 = config.beta2;
     config_.epsilon = config.epsilon;
@@ -29,7 +29,6 @@ class FusedAdam final : public DeviceAdam {
       run.first_moment = cuda::write<float>(group.first_moment);
       run.second_moment = cuda::write<float>(group.second_moment);
       run.average = cuda::write<float>(group.average);
-      run.half = cuda::write<__nv_bfloat16>(group.half);
       run.length = group.value.numel();
       run.first_chunk = table_.chunks;
       run.decay = static_cast<float>(group.decay);
@@ -66,14 +65,14 @@ class FusedAdam final : public DeviceAdam {
                 "expected a float64 norm and a float32 flag on the weights' device");
     const c10::cuda::CUDAGuard guard(steps_.device());
     cuda::adam_update(table_, config_, cuda::read<double>(norm), cuda::read<float>(bad), cuda::write<float>(steps_),
-                      cuda::write<float>(skipped_), coefficients(), c10::cuda::getCurrentCUDAStream());
+                      coefficients(), c10::cuda::getCurrentCUDAStream());
   }
 
  private:
   cuda::AdamCoefficients* coefficients() { return static_cast<cuda::AdamCoefficients*>(coefficients_.mutable_data_ptr()); }
 
   std::vector<AdamGroup> groups_;  // keep the memory alive
-  at::Tensor steps_, skipped_;
+  at::Tensor steps_;
   cuda::AdamConfig config_;
   cuda::AdamTable table_;
   at::Tensor runs_, coefficients_, partial_, norm_;
@@ -82,9 +81,9 @@ class FusedAdam final : public DeviceAdam {
 }  // namespace
 
 std::unique_ptr<DeviceAdam> make_device_adam(const std::vector<AdamGroup>& groups, const at::Tensor& steps,
-                                             const at::Tensor& skipped, const TrainerConfig& config) {
+                                             const TrainerConfig& config) {
   const c10::cuda::CUDAGuard guard(steps.device());
-  return std::make_unique<FusedAdam>(groups, steps, skipped, config);
+  return std::make_unique<FusedAdam>(groups, steps, config);
 }
 
 }  // namespace ser

@@ -10,8 +10,7 @@ struct AdamRun {
   float* value = nullptr;  // the master weights
   const float* gradient = nullptr;
   float *first_moment = nullptr, *second_moment = nullptr;
-  float* average = nullptr;       // null = no moving average
-  __nv_bfloat16* half = nullptr;  // null = no bf16 copy
+  float* average = nullptr;  // null = no moving average
   std::int64_t length = 0;
   std::int64_t first_chunk = 0;  // chunks of the runs before this one
   float decay = 0;
@@ -53,10 +52,10 @@ void adam_norm(const AdamTable& table, double* partial, double* norm, cudaStream
 void adam_rates(AdamCoefficients* coefficients, double rate, double center_rate, cudaStream_t stream);
 
 // One update of every run, AdamW with decoupled decay (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR
-// 2019, algorithm 2) on gradients divided by max((norm + 1e-6) / clip, 1); the bf16 copies and the moving averages with the
-// decay min((steps + 1) / (steps + 10), average_decay) are written in the same pass. Where bad[0] is not 0, only skipped[0]
-// grows by 1; else steps[0] does. Two launches.
+// 2019, algorithm 2) on gradients divided by max((norm + 1e-6) / clip, 1); the moving averages with the decay
+// min((steps + 1) / (steps + 10), average_decay) are written in the same pass. Where bad[0] is not 0 nothing changes; else
+// steps[0] grows by 1. Two launches.
 void adam_update(const AdamTable& table, const AdamConfig& config, const double* norm, const float* bad, float* steps,
-                 float* skipped, AdamCoefficients* coefficients, cudaStream_t stream);
+                 AdamCoefficients* coefficients, cudaStream_t stream);
 
 }  // namespace ser::cuda

@@ -14,7 +14,6 @@ namespace ser {
 struct AdamGroup {
   at::Tensor value, gradient, first_moment, second_moment;
   at::Tensor average;  // undefined = none
-  at::Tensor half;     // bf16 copy of the values, written with them; undefined = none
   double decay = 0, rate = 1;
   bool is_center = false;
 };
@@ -27,12 +26,12 @@ class DeviceAdam {
   virtual at::Tensor norm() = 0;
   // Learning rates of the updates to come. Not part of update(), so that a recorded update reads new ones.
   virtual void set_rates(double learning_rate, double center_learning_rate) = 0;
-  // As Optimizer::step() for the groups: `bad` (float32 scalar) not 0 leaves everything as it is and adds 1 to `skipped`.
+  // As Optimizer::step() for the groups: `bad` (float32 scalar) not 0 leaves everything as it is.
   virtual void update(const at::Tensor& norm, const at::Tensor& bad) = 0;
 };
 
-// The groups' tensors, `steps` and `skipped` (float32 scalars) must live at the same addresses as long as the result.
+// The groups' tensors and `steps` (a float32 scalar) must live at the same addresses as long as the result.
 std::unique_ptr<DeviceAdam> make_device_adam(const std::vector<AdamGroup>& groups, const at::Tensor& steps,
-                                             const at::Tensor& skipped, const TrainerConfig& config);
+                                             const TrainerConfig& config);
 
 }  // namespace ser

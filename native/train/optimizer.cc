@@ -23,26 +23,19 @@ Optimizer::Optimizer(ParameterSet& parameters, const at::Tensor& centers, const 
   center_first_ = at::zeros_like(center_gradient_);
   center_second_ = at::zeros_like(center_gradient_);
   steps_ = at::zeros({}, flat.options());
-  skipped_ = at::zeros({}, flat.options());
   if (config.average_decay > 0) {
     average_ = flat.clone();
     buffer_average_ = parameters.buffers().clone();
   }
   for (const ParameterGroup& group : parameters.groups()) {
     const auto part = [&](const at::Tensor& whole) { return whole.narrow(0, group.start, group.length); };
-    groups_.push_back({part(flat),
-                       part(gradient_),
-                       part(first_moment_),
-                       part(second_moment_),
-                       average_.defined() ? part(average_) : at::Tensor(),
-                       {},
-                       group.decay ? config.weight_decay : 0,
-                       group.rate,
+    groups_.push_back({part(flat), part(gradient_), part(first_moment_), part(second_moment_),
+                       average_.defined() ? part(average_) : at::Tensor(), group.decay ? config.weight_decay : 0, group.rate,
                        false});
   }
-  groups_.push_back({centers_.detach(), center_gradient_, center_first_, center_second_, {}, {}, 0, 1, true});
+  groups_.push_back({centers_.detach(), center_gradient_, center_first_, center_second_, {}, 0, 1, true});
 #ifdef SER_CUDA
-  if (flat.is_cuda()) device_ = make_device_adam(groups_, steps_, skipped_, config);
+  if (flat.is_cuda()) device_ = make_device_adam(groups_, steps_, config);
 #endif
 }
 
@@ -73,7 +66,6 @@ void Optimizer::update(const at::Tensor& norm, const at::Tensor& bad, double lea
   // The fused kernel divides gradients by this scale: clipping without a pass of its own.
   const at::Tensor scale = config_.clip > 0 ? ((norm + 1e-6) / config_.clip).clamp_min(1).to(at::kFloat) : at::ones_like(bad);
   steps_.add_(1 - bad);
-  skipped_.add_(bad);
   for (AdamGroup& group : groups_) {
     at::_fused_adamw_({group.value}, {group.gradient}, {group.first_moment}, {group.second_moment}, {}, {steps_},
                       group.is_center ? center_learning_rate : learning_rate * group.rate, config_.beta1, config_.beta2,

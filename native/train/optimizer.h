@@ -27,9 +27,6 @@ class Optimizer {
   const at::Tensor& average() const { return average_.defined() ? average_ : parameters_.flat(); }
   const at::Tensor& buffer_average() const { return buffer_average_.defined() ? buffer_average_ : parameters_.buffers(); }
 
-  // Steps since the start of this run that were bad, a float32 scalar on the device.
-  const at::Tensor& skipped() const { return skipped_; }
-
   // Everything that a bit-exact resume needs besides the weights and centers, by name.
   NamedTensors state() const;
 
@@ -41,8 +38,8 @@ class Optimizer {
   ParameterSet& parameters_;
   at::Tensor centers_;
   TrainerConfig config_;
-  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, skipped_,
-      average_, buffer_average_;
+  at::Tensor gradient_, center_gradient_, first_moment_, second_moment_, center_first_, center_second_, steps_, average_,
+      buffer_average_;
   std::vector<AdamGroup> groups_;
   std::unique_ptr<DeviceAdam> device_;  // where the parameters are on a CUDA device
 };

@@ -20,7 +20,7 @@ struct Batch {
   std::int64_t rows() const { return offsets.back(); }
   cuda::RowMask mask(double p, double scale, bool shared) const {
     DropoutKey key{(std::uint64_t{3} << 32) + 9, 4, 21, shared};
-    return {make_dropout_mask(p, scale, key), nullptr, offsets.data(), keys.data(), static_cast<std::int64_t>(keys.size())};
+    return {make_dropout_mask(p, scale, key), offsets.data(), keys.data(), static_cast<std::int64_t>(keys.size())};
   }
 };
 
