@@ -19,11 +19,18 @@ struct Max {
   }
 };
 
-// All 32 lanes take part; all get the result.
-template <typename Join, typename T>
+struct Min {
+  template <typename T>
+  __device__ static T join(T a, T b) {
+    return a < b ? a : b;
+  }
+};
+
+// All 32 lanes take part; all get the result, those of each kLanes neighbours (a power of two) one of their own.
+template <typename Join, int kLanes = kWarp, typename T>
 __device__ __forceinline__ T warp_reduce(T value) {
 #pragma unroll
-  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
+  for (int offset = kLanes / 2; offset > 0; offset /= 2) {
     value = Join::join(value, __shfl_xor_sync(kFullMask, value, offset));
   }
   return value;

@@ -24,8 +24,7 @@ __global__ void __launch_bounds__(kThreads) attention_delta_kernel(const Attenti
   for (int d = at.lane; d < launch.head_width; d += kWarp) {
     sum += static_cast<float>(out[start + d]) * static_cast<float>(d_out[start + d]);
   }
-#pragma unroll
-  for (int offset = kWarp / 2; offset > 0; offset /= 2) sum += __shfl_xor_sync(cuda::kFullMask, sum, offset);
+  sum = cuda::warp_reduce<cuda::Sum>(sum);
   if (at.lane == 0) delta[task % launch.heads * launch.rows + task / launch.heads] = sum;
 }
 

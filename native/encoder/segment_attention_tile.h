@@ -9,6 +9,7 @@
 #include "cuda/kernel.h"
 #include "cuda/mma.h"
 #include "cuda/philox.h"
+#include "cuda/reduce.h"
 #include "encoder/segment_attention_cuda.h"
 
 namespace ser::attention {
@@ -265,11 +266,9 @@ __device__ __forceinline__ float exponential(float x) {
 }
 
 // Over the four lanes that share a row.
-__device__ __forceinline__ float row_sum(float x) {
-  x += __shfl_xor_sync(cuda::kFullMask, x, 1);
-  return x + __shfl_xor_sync(cuda::kFullMask, x, 2);
-}
+__device__ __forceinline__ float row_sum(float x) { return cuda::warp_reduce<cuda::Sum, 4>(x); }
 
+// Not by cuda::Max: fmaxf passes over NaN, which has its say in the sums.
 __device__ __forceinline__ float row_max(float x) {
   x = fmaxf(x, __shfl_xor_sync(cuda::kFullMask, x, 1));
   return fmaxf(x, __shfl_xor_sync(cuda::kFullMask, x, 2));

@@ -22,13 +22,6 @@ struct Problem : MultiLossProblem {
   double by_batch;    // 1 / ln(B - 1); 0 below three rows
 };
 
-struct Min {
-  template <typename T>
-  __device__ static T join(T a, T b) {
-    return a < b ? a : b;
-  }
-};
-
 // A value for each row of the batch: in shared memory up to kMultiLossSmallBatch rows, else in the workspace.
 struct Rows {
   int* dominant;    // k_i
@@ -44,11 +37,7 @@ struct Rows {
 // Joins the values of a row's eight lanes; the whole warp takes part.
 template <typename Join, typename T>
 __device__ __forceinline__ T group_reduce(T value) {
-#pragma unroll
-  for (int offset = kGroup / 2; offset > 0; offset /= 2) {
-    value = Join::join(value, __shfl_xor_sync(kFullMask, value, offset));
-  }
-  return value;
+  return warp_reduce<Join, kGroup>(value);
 }
 
 // The class of largest label, the first of several; the base's class where it is one of them.

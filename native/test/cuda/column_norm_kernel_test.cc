@@ -1,6 +1,7 @@
 // Norms over rows with GELU or ReLU, forward and backward, against a plain reference in double.
 #include "encoder/column_norm.cu"
 #include "test/check.h"
+#include "test/cuda/finite_differences.h"
 #include "test/cuda/values.h"
 
 namespace {
@@ -111,24 +112,25 @@ void finite_differences(Activation kind, bool given) {
   const Values dy = in_double(random_values<float>(layout.rows() * width, 4)), mean{0.1, 0.2, 0.3}, variance{0.5, 1, 2};
   const auto run = [&] { return reference(layout, width, x, weight, shift, kind, dy, given, mean, variance); };
   const Reference found = run();
-  double most = 0;
-  const auto check = [&](Values& values, const auto& gradient) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const double before = values[i];
-      double ends[2];
-      for (int side = 0; side < 2; ++side) {
-        values[i] = before + (side == 0 ? -1e-6 : 1e-6);
-        const Values y = run().y;
-        ends[side] = 0;
-        for (std::size_t k = 0; k < y.size(); ++k) ends[side] += dy[k] * y[k];
-      }
-      values[i] = before;
-      most = std::max(most, std::abs((ends[1] - ends[0]) / 2e-6 - gradient(i)));
-    }
+  const auto loss = [&] {
+    const Values y = run().y;
+    double sum = 0;
+    for (std::size_t k = 0; k < y.size(); ++k) sum += dy[k] * y[k];
+    return sum;
   };
-  check(x, [&](std::size_t i) { return found.dx[i]; });
-  check(weight, [&](std::size_t c) { return found.sums[c] + found.sums[6 + c]; });
-  check(shift, [&](std::size_t c) { return found.sums[3 + c] + found.sums[9 + c]; });
+  double most = 0;
+  const auto check = [&](Values& values, const Values& gradient) {
+    most = ser::test::worse(most, ser::test::error_of_gradient(values, gradient, loss, 1e-6));
+  };
+  // Of both groups together.
+  const auto summed = [&](std::size_t from) {
+    Values sum(3);
+    for (std::size_t c = 0; c < sum.size(); ++c) sum[c] = found.sums[from + c] + found.sums[6 + from + c];
+    return sum;
+  };
+  check(x, found.dx);
+  check(weight, summed(0));
+  check(shift, summed(3));
   SER_CHECK_WITHIN(most, 1e-7,
                    std::string("the reference's gradient is that of its values, ") +
                        (kind == Activation::gelu ? "GELU" : "ReLU") + (given ? ", given statistics" : ""));

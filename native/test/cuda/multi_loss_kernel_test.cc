@@ -5,6 +5,7 @@
 
 #include "loss/multi/multi_loss.cu"
 #include "test/check.h"
+#include "test/cuda/finite_differences.h"
 #include "test/cuda/multi_loss_reference.h"
 #include "test/emulator/emulator.h"
 
@@ -151,15 +152,8 @@ void reference_holds() {
   ser::test::multi_loss_in_double(in, &expected);
   double most = 0;
   const auto differ = [&](std::vector<double>& input, const std::vector<double>& gradient) {
-    for (std::size_t i = 0; i < input.size(); ++i) {
-      const double value = input[i], step = 1e-5;
-      input[i] = value + step;
-      const double above = ser::test::multi_loss_in_double(in, nullptr).total;
-      input[i] = value - step;
-      const double below = ser::test::multi_loss_in_double(in, nullptr).total;
-      input[i] = value;
-      most = std::max(most, std::abs((above - below) / (2 * step) - gradient[i]));
-    }
+    const auto loss = [&] { return ser::test::multi_loss_in_double(in, nullptr).total; };
+    most = ser::test::worse(most, ser::test::error_of_gradient(input, gradient, loss));
   };
   differ(in.logits, expected.logits);
   differ(in.embedding, expected.embedding);

@@ -3,6 +3,7 @@
 
 #include "head/pooling.cu"
 #include "test/check.h"
+#include "test/cuda/finite_differences.h"
 #include "test/emulator/emulator.h"
 
 namespace {
@@ -128,15 +129,7 @@ void finite_differences() {
   const Gradients g = plain_backward(c);
   double worst = 0;
   const auto compare = [&](std::vector<double>& values, const std::vector<double>& gradient) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const double kept = values[i], step = 1e-5;
-      values[i] = kept + step;
-      const double above = loss(c);
-      values[i] = kept - step;
-      const double below = loss(c);
-      values[i] = kept;
-      worst = std::max(worst, std::abs((above - below) / (2 * step) - gradient[i]));
-    }
+    worst = worse(worst, ser::test::error_of_gradient(values, gradient, [&] { return loss(c); }));
   };
   compare(c.frames, g.frames);
   compare(c.attended, g.attended);

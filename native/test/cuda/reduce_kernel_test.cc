@@ -10,11 +10,17 @@
 namespace {
 
 using ser::cuda::Max;
+using ser::cuda::Min;
 using ser::cuda::Sum;
 
 template <typename Join, typename T>
 __global__ void warp_kernel(const T* x, T* out) {
   out[threadIdx.x] = ser::cuda::warp_reduce<Join>(x[threadIdx.x]);
+}
+
+template <typename Join, typename T>
+__global__ void eighths_kernel(const T* x, T* out) {
+  out[threadIdx.x] = ser::cuda::warp_reduce<Join, 4>(x[threadIdx.x]);
 }
 
 // The sum, then the maximum of what is left without it, through one scratch with no barrier between.
@@ -40,7 +46,7 @@ std::vector<T> numbers(int count, int salt) {
 
 template <typename T>
 void check(const std::string& type) {
-  bool warp_sums = true, warp_maxima = true, sums_hold = true, maxima_hold = true;
+  bool warp_sums = true, warp_maxima = true, eighths = true, sums_hold = true, maxima_hold = true;
   for (std::uint64_t seed = 0; seed < 6; ++seed) {
     ser::emulator::set_seed(seed);
     for (int salt = 0; salt < 4; ++salt) {
@@ -53,6 +59,13 @@ void check(const std::string& type) {
       const T most = *std::max_element(x.begin(), x.end());
       for (const T v : sums) warp_sums = warp_sums && v == sum;
       for (const T v : maxima) warp_maxima = warp_maxima && v == most;
+      std::vector<T> minima(32);
+      SER_LAUNCH((eighths_kernel<Sum, T>), 1, 32, 0, nullptr, x.data(), sums.data());
+      SER_LAUNCH((eighths_kernel<Min, T>), 1, 32, 0, nullptr, x.data(), minima.data());
+      for (std::size_t lane = 0; lane < 32; ++lane) {
+        const T* own = x.data() + lane / 4 * 4;
+        eighths = eighths && sums[lane] == own[0] + own[1] + own[2] + own[3] && minima[lane] == *std::min_element(own, own + 4);
+      }
     }
     for (const int threads : {32, 64, 96, seed == 1 ? 1024 : 256}) {
       const std::vector<T> x = numbers<T>(threads, static_cast<int>(seed));
@@ -68,6 +81,7 @@ void check(const std::string& type) {
   }
   SER_CHECK(warp_sums, type + ": each lane has the warp's sum");
   SER_CHECK(warp_maxima, type + ": each lane has the warp's maximum");
+  SER_CHECK(eighths, type + ": sum and minimum of each four neighbours");
   SER_CHECK(sums_hold, type + ": each thread has the block's sum, 1 to 32 warps");
   SER_CHECK(maxima_hold, type + ": a second reduction through the same scratch");
 }

@@ -1,6 +1,7 @@
 // Bias, dropout, residual, LayerNorm and GELU, forward and backward, against a plain reference in double.
 #include "encoder/row_norm.cu"
 #include "test/check.h"
+#include "test/cuda/finite_differences.h"
 #include "test/cuda/masks.h"
 #include "test/cuda/values.h"
 
@@ -108,15 +109,7 @@ void finite_differences(bool gelu) {
   for (const auto& [values, gradient] :
        {std::pair(&in.x, &found.dx), std::pair(&in.residual, &found.d_residual), std::pair(&in.weight, &found.d_weight),
         std::pair(&in.shift, &found.d_shift), std::pair(&in.bias, &found.d_bias)}) {
-    for (std::size_t i = 0; i < values->size(); ++i) {
-      const double before = (*values)[i];
-      (*values)[i] = before + 1e-6;
-      const double high = loss();
-      (*values)[i] = before - 1e-6;
-      const double low = loss();
-      (*values)[i] = before;
-      most = std::max(most, std::abs((high - low) / 2e-6 - (*gradient)[i]));
-    }
+    most = ser::test::worse(most, ser::test::error_of_gradient(*values, *gradient, loss, 1e-6));
   }
   SER_CHECK_WITHIN(most, 1e-7, std::string("the reference's gradient is that of its values") + (gelu ? ", with GELU" : ""));
 }

@@ -8,6 +8,7 @@
 #include "encoder/segment_attention_backward.cu"
 #include "encoder/segment_attention_forward.cu"
 #include "test/check.h"
+#include "test/cuda/finite_differences.h"
 #include "test/cuda/segment_attention_reference.h"
 
 namespace {
@@ -164,19 +165,14 @@ void check_reference() {
   AttentionInputs in = make_inputs<float>(c, 5);
   const AttentionResult at = ser::test::reference_attention(c, in, 0);
   double worst = 0;
+  const auto loss = [&] {
+    const AttentionResult moved = ser::test::reference_attention(c, in, 0);
+    double sum = 0;
+    for (std::size_t e = 0; e < in.up.size(); ++e) sum += in.up[e] * moved.out.value[e];
+    return sum;
+  };
   const auto compare = [&](std::vector<double>& x, const Bounded& slope) {
-    for (std::size_t i = 0; i < x.size(); i += 3) {
-      const double before = x[i], step = 1e-5;
-      double loss[2];
-      for (int side = 0; side < 2; ++side) {
-        x[i] = before + (side == 0 ? -step : step);
-        const AttentionResult moved = ser::test::reference_attention(c, in, 0);
-        loss[side] = 0;
-        for (std::size_t e = 0; e < in.up.size(); ++e) loss[side] += in.up[e] * moved.out.value[e];
-      }
-      x[i] = before;
-      worst = std::max(worst, std::abs((loss[1] - loss[0]) / (2 * step) - slope.value[i]));
-    }
+    worst = ser::test::worse(worst, ser::test::error_of_gradient(x, slope.value, loss, 1e-5, /*every=*/3));
   };
   compare(in.qkv, at.d_qkv);
   compare(in.gate, at.d_gate);
