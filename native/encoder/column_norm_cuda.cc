@@ -14,6 +14,7 @@
 
 #include "cuda/tensors.h"
 #include "encoder/fused.h"
+#include "engine/upload.h"
 
 namespace ser {
 namespace {
@@ -61,13 +62,12 @@ c10::intrusive_ptr<Plan> make_plan(std::int64_t rows, const std::vector<RowRange
 
   const std::size_t chunk_bytes = chunks.size() * sizeof(cuda::ColumnChunk),
                     group_bytes = group_chunks.size() * sizeof(std::int64_t);
-  const at::Tensor host =
-      at::empty({static_cast<std::int64_t>(chunk_bytes + group_bytes)}, at::TensorOptions(at::kByte).pinned_memory(true));
+  const at::Tensor host = at::empty({static_cast<std::int64_t>(chunk_bytes + group_bytes)}, staging(at::kByte, device));
   auto* to = static_cast<unsigned char*>(host.mutable_data_ptr());
   if (chunk_bytes > 0) std::memcpy(to, chunks.data(), chunk_bytes);
   std::memcpy(to + chunk_bytes, group_chunks.data(), group_bytes);
   auto plan = c10::make_intrusive<Plan>();
-  plan->bytes = host.to(device, /*non_blocking=*/true);
+  plan->bytes = upload(host, device);
   const auto* from = static_cast<const unsigned char*>(plan->bytes.const_data_ptr());
   plan->table.chunks = reinterpret_cast<const cuda::ColumnChunk*>(from);
   plan->table.count = static_cast<std::int64_t>(chunks.size());

@@ -16,6 +16,7 @@
 #include <limits>
 #include <optional>
 
+#include "encoder/attention_call.h"
 #include "encoder/segment_attention_kernel.h"
 #include "encoder/segment_ops.h"
 #include "engine/upload.h"
@@ -26,23 +27,8 @@
 namespace ser {
 namespace {
 
-// What of the options is no tensor, for the backward pass to find again.
-struct Noise : torch::CustomClassHolder {
-  double p = 0;
-  DropoutKey key;
-};
-using NoisePtr = c10::intrusive_ptr<Noise>;
-
-void set_dropout(const Noise& noise, AttentionExtras& extras) {
-  const DropoutMask mask = make_dropout_mask(noise.p, 1, noise.key);
-  extras.drop_threshold = mask.threshold;
-  extras.keep_scale = mask.scale;
-  extras.key = mask.key;
-  extras.step = mask.step;
-}
-
 // Options of one head of one utterance.
-AttentionExtras extras_of(const Noise& noise, const at::Tensor& gate, const at::Tensor& table, const Segments& segments,
+AttentionExtras extras_of(const DropoutMask& mask, const at::Tensor& gate, const at::Tensor& table, const Segments& segments,
                           std::int64_t b, std::int64_t h) {
   AttentionExtras extras;
   if (gate.defined()) {
@@ -50,7 +36,10 @@ AttentionExtras extras_of(const Noise& noise, const at::Tensor& gate, const at::
     extras.gate = gate.const_data_ptr<float>() + segments.offsets[b] * gate.size(1) + h;
     extras.table = table.const_data_ptr<float>() + h * table.size(1) + table.size(1) / 2;
   }
-  set_dropout(noise, extras);
+  extras.drop_threshold = mask.threshold;
+  extras.keep_scale = mask.scale;
+  extras.key = mask.key;
+  extras.step = mask.step;
   extras.utterance = segments.keys[b];
   extras.head = static_cast<std::uint32_t>(h);
   return extras;
@@ -65,30 +54,26 @@ void for_each_head(const Segments& segments, std::int64_t heads, const Work& wor
   });
 }
 
-at::Tensor as_float(const std::optional<at::Tensor>& tensor) {
-  return tensor.has_value() && tensor->defined() ? tensor->to(at::kFloat).contiguous() : at::Tensor();
-}
-
 struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& input,
                             const std::optional<at::Tensor>& gate_input, const std::optional<at::Tensor>& table_input,
-                            std::int64_t heads, const SegmentsPtr& segments, const NoisePtr& noise) {
-    const at::Tensor qkv = input.to(at::kFloat).contiguous(), gate = as_float(gate_input), table = as_float(table_input);
+                            const AttentionCallPtr& call) {
+    const at::Tensor qkv = input.to(at::kFloat).contiguous(), gate = float_part(gate_input), table = float_part(table_input);
+    const Segments& segments = *call->segments;
+    const std::int64_t heads = call->heads;
     const std::int64_t rows = qkv.size(0), width = qkv.size(1) / 3;
     at::Tensor out = at::empty({rows, width}, qkv.options());
     at::Tensor log_sum = at::empty({heads, rows}, qkv.options());
-    for_each_head(*segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
-      const std::int64_t first = segments->offsets[b];
-      attention_forward({segments->length(b), width / heads, width}, extras_of(*noise, gate, table, *segments, b, h),
+    for_each_head(segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
+      const std::int64_t first = segments.offsets[b];
+      attention_forward({segments.length(b), width / heads, width}, extras_of(call->mask, gate, table, segments, b, h),
                         qkv.const_data_ptr<float>() + first * 3 * width + h * (width / heads),
                         out.mutable_data_ptr<float>() + first * width + h * (width / heads),
                         log_sum.mutable_data_ptr<float>() + h * rows + first, scratch);
     });
     // As it came: half the memory where that is bf16.
     ctx->save_for_backward({input, out, log_sum, gate, table});
-    ctx->saved_data["heads"] = heads;
-    ctx->saved_data["segments"] = c10::IValue::make_capsule(segments);
-    ctx->saved_data["noise"] = c10::IValue::make_capsule(noise);
+    ctx->saved_data["call"] = c10::IValue::make_capsule(call);
     return out;
   }
 
@@ -96,27 +81,27 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor qkv = saved[0].to(at::kFloat).contiguous();
     const at::Tensor &out = saved[1], &log_sum = saved[2], &gate = saved[3], &table = saved[4];
-    const auto segments = c10::static_intrusive_pointer_cast<Segments>(ctx->saved_data["segments"].toCapsule());
-    const auto noise = c10::static_intrusive_pointer_cast<Noise>(ctx->saved_data["noise"].toCapsule());
-    const std::int64_t heads = ctx->saved_data["heads"].toInt();
+    const auto call = c10::static_intrusive_pointer_cast<AttentionCall>(ctx->saved_data["call"].toCapsule());
+    const Segments& segments = *call->segments;
+    const std::int64_t heads = call->heads;
     const std::int64_t rows = qkv.size(0), width = qkv.size(1) / 3;
     const at::Tensor d_out = grad[0].to(at::kFloat).contiguous();
     at::Tensor d_qkv = at::empty(qkv.sizes(), qkv.options()), d_gate, d_tables;
     // Every head of every utterance has a table of its own, so that their sum does not depend on the threads.
-    const std::int64_t span = 2 * segments->longest() - 1;
+    const std::int64_t span = 2 * segments.longest() - 1;
     if (gate.defined() && (ctx->needs_input_grad(1) || ctx->needs_input_grad(2))) {
       d_gate = at::zeros(gate.sizes(), gate.options());
-      d_tables = at::zeros({segments->count(), heads, span}, table.options());
+      d_tables = at::zeros({segments.count(), heads, span}, table.options());
     }
-    for_each_head(*segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
-      const std::int64_t first = segments->offsets[b], column = h * (width / heads);
+    for_each_head(segments, heads, [&](std::int64_t b, std::int64_t h, AttentionScratch& scratch) {
+      const std::int64_t first = segments.offsets[b], column = h * (width / heads);
       AttentionExtrasGradient d_extras;
       if (d_gate.defined()) {
         d_extras.gate = d_gate.mutable_data_ptr<float>() + first * heads + h;
         d_extras.table = d_tables.mutable_data_ptr<float>() + (b * heads + h) * span + span / 2;
       }
       attention_backward(
-          {segments->length(b), width / heads, width}, extras_of(*noise, gate, table, *segments, b, h),
+          {segments.length(b), width / heads, width}, extras_of(call->mask, gate, table, segments, b, h),
           qkv.const_data_ptr<float>() + first * 3 * width + column, out.const_data_ptr<float>() + first * width + column,
           log_sum.const_data_ptr<float>() + h * rows + first, d_out.const_data_ptr<float>() + first * width + column,
           d_qkv.mutable_data_ptr<float>() + first * 3 * width + column, d_extras, scratch);
@@ -126,7 +111,7 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
       const std::int64_t beyond = (table.size(1) - span) / 2;
       d_table = at::constant_pad_nd(d_tables.sum(0), {beyond, beyond}, 0);
     }
-    return {d_qkv.to(saved[0].scalar_type()), d_gate, d_table, at::Tensor(), at::Tensor(), at::Tensor()};
+    return {d_qkv.to(saved[0].scalar_type()), d_gate, d_table, at::Tensor()};
   }
 };
 
@@ -160,13 +145,11 @@ at::Tensor whole_bias(const AttentionOptions& options, const SegmentsPtr& segmen
 at::Tensor whole_keep(const AttentionOptions& options, std::int64_t heads, const Segments& segments) {
   const std::int64_t longest = segments.longest();
   at::Tensor factor = at::ones({segments.count(), heads, longest, longest}, at::TensorOptions(at::kFloat));
-  Noise noise;
-  noise.p = options.dropout;
-  noise.key = options.key;
+  const DropoutMask mask = make_dropout_mask(options.dropout, 1, options.key);
   std::vector<float> row(static_cast<std::size_t>((longest + 127) / 128 * 128));
   for (std::int64_t b = 0; b < segments.count(); ++b) {
     for (std::int64_t h = 0; h < heads; ++h) {
-      const AttentionExtras extras = extras_of(noise, {}, {}, segments, b, h);
+      const AttentionExtras extras = extras_of(mask, {}, {}, segments, b, h);
       for (std::int64_t i = 0; i < segments.length(b); ++i) {
         attention_keep(extras, i, segments.length(b), row.data());
         std::copy_n(row.data(), segments.length(b),
@@ -188,13 +171,7 @@ at::Tensor segment_attention(const at::Tensor& qkv, std::int64_t heads, const Se
   if (!qkv.is_cpu() || qkv.scalar_type() == at::kDouble || qkv.size(1) / 3 / heads > kAttentionMaxHeadWidth) {
     return segment_attention_padded(qkv, heads, segments, options);
   }
-  const auto noise = c10::make_intrusive<Noise>();
-  noise->p = options.dropout;
-  noise->key = options.key;
-  const auto optional = [](const at::Tensor& tensor) {
-    return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::optional<at::Tensor>();
-  };
-  return SegmentAttention::apply(qkv, optional(options.gate), optional(options.table), heads, segments, noise);
+  return apply_attention<SegmentAttention>(qkv, heads, segments, options);
 }
 
 at::Tensor segment_attention_padded(const at::Tensor& qkv, std::int64_t heads, const SegmentsPtr& segments,

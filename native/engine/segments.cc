@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/upload.h"
+
 namespace ser {
 
 namespace {
@@ -12,11 +14,10 @@ namespace {
 const at::Tensor& table(const Segments& segments, at::Device device) {
   if (segments.on_device.defined() && segments.on_device.device() == device) return segments.on_device;
   const auto count = static_cast<std::int64_t>(segments.offsets.size() + segments.keys.size());
-  // From pinned memory the copy is queued; LibTorch's allocator of pinned memory keeps the block until it is through.
-  at::Tensor host = at::empty({count}, at::TensorOptions(at::kLong).pinned_memory(device.is_cuda()));
+  at::Tensor host = at::empty({count}, staging(at::kLong, device));
   auto* out = std::copy(segments.offsets.begin(), segments.offsets.end(), host.mutable_data_ptr<std::int64_t>());
   std::copy(segments.keys.begin(), segments.keys.end(), out);
-  segments.on_device = device.is_cpu() ? host : host.to(device, /*non_blocking=*/true);
+  segments.on_device = upload(host, device);
   return segments.on_device;
 }
 

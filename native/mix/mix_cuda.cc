@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/upload.h"
 #include "mix/augment.h"
 #include "mix/mix_device.h"
 
@@ -26,10 +27,9 @@ class Parcel {
   }
 
   at::Tensor send(at::Device device) const {
-    const at::Tensor pinned =
-        at::empty({static_cast<std::int64_t>(bytes_.size())}, at::TensorOptions(at::kByte).pinned_memory(true));
+    const at::Tensor pinned = at::empty({static_cast<std::int64_t>(bytes_.size())}, staging(at::kByte, device));
     std::memcpy(pinned.mutable_data_ptr(), bytes_.data(), bytes_.size());
-    return pinned.to(device, /*non_blocking=*/true);
+    return upload(pinned, device);
   }
 
  private:
