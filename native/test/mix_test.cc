@@ -6,6 +6,7 @@
 #include "engine/philox.h"
 #include "mix/augment.h"
 #include "test/check.h"
+#include "test/mix_plan.h"
 
 namespace {
 
@@ -19,34 +20,21 @@ std::vector<std::int16_t> noise(std::size_t n, int bits) {
   return out;
 }
 
-struct Plan {
-  ser::Rows rows;
-  ser::MixRows mix;
-};
+using Plan = ser::test::MixPlan;
 
 // Rows of many lengths and alignments, so that whole vectors and tails are both met.
 Plan make_plan(ser::MixKind kind, std::int64_t samples, int batch) {
   Plan plan;
   plan.mix.kind = kind;
   for (int b = 0; b < batch; ++b) {
-    const auto pick = [&, at = std::uint32_t{0}](std::int64_t low, std::int64_t high) mutable {
+    std::uint32_t at = 0;
+    const auto pick = [&](std::int64_t low, std::int64_t high) {
       return low + static_cast<std::int64_t>(draw(at++, static_cast<std::uint32_t>(b) + 1) %
                                              static_cast<std::uint32_t>(high - low + 1));
     };
-    auto next = pick;
-    const std::int64_t length = next(400, 3000), partner = next(400, 3000);
-    const std::int64_t segment = std::min(next(1, (length - 1) / 2), partner);
-    plan.rows.offsets.push_back(next(0, samples - length));
-    plan.rows.lengths.push_back(length);
-    plan.rows.keys.push_back(static_cast<std::uint32_t>(b));
-    plan.mix.active.push_back(b % 5 != 0);
-    plan.mix.partner_offsets.push_back(next(0, samples - partner));
-    plan.mix.partner_lengths.push_back(partner);
-    plan.mix.segment_lengths.push_back(segment);
-    plan.mix.starts.push_back(next(0, length - segment));
-    plan.mix.partner_starts.push_back(next(0, partner - segment));
-    plan.mix.snr.push_back(-5 + 0.015 * static_cast<double>(next(0, 1000)));
-    plan.mix.lambda.push_back(0.1);
+    const std::int64_t length = pick(400, 3000), partner = pick(400, 3000);
+    const std::int64_t segment = std::min(pick(1, (length - 1) / 2), partner);
+    ser::test::add_row(plan, samples, {length, partner, segment, b % 5 != 0}, pick);
   }
   return plan;
 }

@@ -3,32 +3,18 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 
 #include "engine/engine.h"
-#include "engine/philox.h"
 #include "test/check.h"
+#include "test/small_training.h"
 
 namespace {
 
 constexpr int kUtterances = 4, kLength = 8000;
 
-ser::StepRequest request(int step) {
-  ser::StepRequest out;
-  out.step = step;
-  out.learning_rate = 1e-3;
-  out.center_learning_rate = 5e-3;
-  for (int b = 0; b < kUtterances; ++b) {
-    out.rows.offsets.push_back(b * kLength);
-    out.rows.lengths.push_back(kLength);
-    out.rows.keys.push_back(static_cast<std::uint32_t>(b));
-    for (int c = 0; c < 2; ++c) out.labels.push_back(c == b % 2 ? 1.0f : 0.0f);
-  }
-  return out;
-}
+ser::StepRequest request(int step) { return ser::test::small_step(step, kUtterances, kLength, 0, 2, ser::MixKind::none); }
 
 std::map<std::string, double> by_name(const ser::ProfileResult& result) { return {result.phases.begin(), result.phases.end()}; }
 
@@ -37,26 +23,11 @@ std::map<std::string, double> by_name(const ser::ProfileResult& result) { return
 int main() {
   const std::string folder = (std::filesystem::temp_directory_path() / ("ser-profile-" + std::to_string(::getpid()))).string();
   std::filesystem::create_directories(folder);
-  {
-    std::ofstream store(folder + "/store", std::ios::binary);
-    for (std::uint32_t i = 0; i < kUtterances * kLength; ++i) {
-      const auto sample = static_cast<std::int16_t>(ser::philox4x32({i, 0, 0, 0}, {1, 2})[0] >> 18);
-      store.write(reinterpret_cast<const char*>(&sample), sizeof sample);
-    }
-  }
+  ser::test::write_samples(folder + "/store", ser::test::noise_samples(kUtterances * kLength, 0));
   const std::atomic<bool> cancelled{false};
   const auto engine = ser::make_engine({}, cancelled);
   const ser::Handle store = engine->open_store(folder + "/store", kUtterances * kLength);
-  ser::ModelConfig shape;
-  shape.classes = 2;
-  shape.mel.conv_channels = 4;
-  shape.mel.width = 16;
-  shape.mel.layers = 1;
-  shape.mel.heads = 2;
-  shape.mel.feed_forward = 32;
-  shape.pooling_heads = 2;
-  shape.embedding = 8;
-  const ser::Handle model = engine->create_model(shape, 1, 0);
+  const ser::Handle model = engine->create_model(ser::test::small_model(2), 1, 0);
   ser::TrainerConfig config;
   config.accumulate = 2;
   const ser::Handle trainer = engine->create_trainer(model, config);
@@ -87,8 +58,7 @@ int main() {
   SER_CHECK(empty.steps == 0 && empty.seconds == 0, "a profile without a step has no time");
 
   SER_CHECK(result.problem.empty(), "there is a trace: " + result.problem);
-  std::ifstream file(folder + "/trace.json", std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = ser::test::bytes_of(folder + "/trace.json");
   std::map<std::string, int> slices;
   for (std::size_t at = 0; (at = text.find("\"ser::", at)) != std::string::npos;) {
     const std::size_t end = text.find('"', at + 1);

@@ -3,19 +3,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "engine/engine.h"
-#include "engine/philox.h"
 #include "test/check.h"
+#include "test/small_training.h"
 
 namespace {
 
 constexpr int kUtterances = 8, kLength = 9000, kClasses = 3;
 std::string folder;
-
-std::uint32_t draw(std::uint32_t a, std::uint32_t b) { return ser::philox4x32({a, b, 0, 0}, {5, 6})[0]; }
 
 // Utterances of class c are tones of their own pitch in noise: easy to learn.
 void write_store() {
@@ -23,25 +19,12 @@ void write_store() {
   for (int u = 0; u < kUtterances; ++u) {
     for (int t = 0; t < kLength; ++t) {
       const double noise =
-          static_cast<double>(draw(static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(u))) / 4294967296.0 - 0.5;
+          static_cast<double>(ser::test::draw(static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(u))) / 4294967296.0 -
+          0.5;
       samples.push_back(static_cast<std::int16_t>(8000 * std::sin(0.05 * (1 + u % kClasses) * t) + 3000 * noise));
     }
   }
-  std::ofstream(folder + "/store", std::ios::binary)
-      .write(reinterpret_cast<const char*>(samples.data()), static_cast<std::streamsize>(samples.size() * 2));
-}
-
-ser::ModelConfig model_config() {
-  ser::ModelConfig config;
-  config.classes = kClasses;
-  config.mel.conv_channels = 8;
-  config.mel.width = 32;
-  config.mel.layers = 2;
-  config.mel.heads = 2;
-  config.mel.feed_forward = 64;
-  config.pooling_heads = 4;
-  config.embedding = 16;
-  return config;
+  ser::test::write_samples(folder + "/store", samples);
 }
 
 ser::TrainerConfig trainer_config() {
@@ -53,32 +36,12 @@ ser::TrainerConfig trainer_config() {
 
 // Everything random is on: mixing, masks, speed, noise and (in the model) dropout.
 ser::StepRequest request(int step, bool augmented = true) {
-  ser::StepRequest out;
-  out.step = step;
+  const auto kind = augmented ? ser::MixKind::eam : ser::MixKind::none;
+  ser::StepRequest out = ser::test::small_step(step, kUtterances, kLength, 3000, kClasses, kind);
   out.learning_rate = 2e-3;
-  out.center_learning_rate = 5e-3;
-  if (augmented) out.mix.kind = ser::MixKind::eam;
-  for (int b = 0; b < kUtterances; ++b) {
-    const auto pick = [&](std::uint32_t place, std::uint32_t below) {
-      return static_cast<int>(draw(1000 + static_cast<std::uint32_t>(step) * 64 + place, static_cast<std::uint32_t>(b)) %
-                              below);
-    };
-    const int length = kLength - pick(0, 3000), partner = (b + 1 + pick(1, kUtterances - 1)) % kUtterances,
-              segment = 1 + pick(2, 2900);
-    out.rows.offsets.push_back(b * kLength);
-    out.rows.lengths.push_back(length);
-    out.rows.keys.push_back(static_cast<std::uint32_t>(b) * 2654435761u);
-    for (int c = 0; c < kClasses; ++c) out.labels.push_back(c == b % kClasses ? 1.0f : 0.0f);
-    if (!augmented) continue;
-    for (int c = 0; c < kClasses; ++c) out.partner_labels.push_back(c == partner % kClasses ? 1.0f : 0.0f);
+  for (int b = 0; b < kUtterances && augmented; ++b) {
+    const auto pick = [&](std::uint32_t place, std::uint32_t below) { return ser::test::pick(step, b, place, below); };
     out.mix.active.push_back(pick(3, 2) == 0);
-    out.mix.partner_offsets.push_back(partner * kLength);
-    out.mix.partner_lengths.push_back(kLength);
-    out.mix.starts.push_back(pick(4, 3000));
-    out.mix.partner_starts.push_back(pick(5, 6000));
-    out.mix.segment_lengths.push_back(segment);
-    out.mix.snr.push_back(pick(6, 15) - 5);
-    out.mix.lambda.push_back(0.05);
     out.augment.speed.push_back(0.9f + 0.1f * static_cast<float>(pick(7, 3)));
     out.augment.noise.push_back(20);
     out.augment.gain.push_back(static_cast<float>(pick(8, 7)) - 3);
@@ -98,14 +61,13 @@ struct Session {
     options.threads = 2;
     engine = ser::make_engine(options, cancelled);
     store = engine->open_store(folder + "/store", kUtterances * kLength);
-    model = engine->create_model(model_config(), seed, 0);
+    model = engine->create_model(ser::test::small_model(kClasses), seed, 0);
     trainer = engine->create_trainer(model, config);
   }
   ser::StepResult step(const ser::StepRequest& r) { return engine->train_step(trainer, store, r); }
   std::string checkpoint(const std::string& name) {
     engine->save_trainer(trainer, folder + "/" + name, {});
-    std::ifstream file(folder + "/" + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return ser::test::bytes_of(folder + "/" + name);
   }
 };
 
@@ -148,7 +110,7 @@ void learns() {
   }
   SER_CHECK(last < 0.2 * first, "60 steps on eight tones: KL " + ser::test::figure(first) + " to " + ser::test::figure(last));
   SER_CHECK(right == kUtterances, "all eight classified");
-  const ser::Handle averaged = session.engine->create_model(model_config(), 5, 0);
+  const ser::Handle averaged = session.engine->create_model(ser::test::small_model(kClasses), 5, 0);
   session.engine->copy_average(session.trainer, averaged);
   ser::ForwardOptions options;
   options.weights = options.embedding = true;
@@ -164,11 +126,11 @@ void learns() {
   SER_CHECK_WITHIN(std::abs(sum - kUtterances), 1e-4, "pooling weights sum to 1 an utterance");
 
   session.engine->save_model(averaged, folder + "/model", {{"epoch", "1"}});
-  const ser::Handle loaded = session.engine->create_model(model_config(), 6, 0);
+  const ser::Handle loaded = session.engine->create_model(ser::test::small_model(kClasses), 6, 0);
   session.engine->load_model(loaded, folder + "/model");
   SER_CHECK(session.engine->forward_rows(loaded, session.store, request(0, false).rows, options).logits == out.logits,
             "a saved model gives the same logits");
-  auto other = model_config();
+  auto other = ser::test::small_model(kClasses);
   other.classes = 4;
   const ser::Handle wrong = session.engine->create_model(other, 6, 0);
   SER_CHECK_ERROR(session.engine->load_model(wrong, folder + "/model"), "E_SHAPE", "head.classify");
@@ -177,7 +139,7 @@ void learns() {
   const auto half = session.engine->forward_rows(averaged, session.store, request(0, false).rows, options);
   double worst = 0;
   for (std::size_t i = 0; i < half.logits.size(); ++i)
-    worst = std::max(worst, std::abs(static_cast<double>(half.logits[i] - out.logits[i])));
+    worst = ser::test::worse(worst, std::abs(static_cast<double>(half.logits[i] - out.logits[i])));
   SER_CHECK_WITHIN(worst, 0.2, "bf16 logits near fp32");
 }
 

@@ -8,6 +8,7 @@
 #include "mix/augment.h"
 #include "mix/mix_device.h"
 #include "test/gpu/compare.h"
+#include "test/mix_plan.h"
 
 namespace {
 
@@ -24,9 +25,7 @@ std::vector<std::int16_t> make_samples() {
   return out;
 }
 
-struct Plan {
-  ser::Rows rows;
-  ser::MixRows mix;
+struct Plan : ser::test::MixPlan {
   ser::AugmentRows augment;
   std::vector<float> labels, partner_labels;
 };
@@ -41,17 +40,7 @@ Plan make_plan(ser::MixKind kind, std::uint32_t stream, bool augments) {
   for (std::uint32_t b = 0; b < 24; ++b) {
     const std::int64_t length = pick(400, 40000), partner = pick(400, 40000);
     const std::int64_t segment = std::min(pick(1, (length - 1) / 2), partner);
-    plan.rows.offsets.push_back(pick(0, kStore - length));
-    plan.rows.lengths.push_back(length);
-    plan.rows.keys.push_back(b + stream);
-    plan.mix.active.push_back(b % 5 != 0);
-    plan.mix.partner_offsets.push_back(pick(0, kStore - partner));
-    plan.mix.partner_lengths.push_back(partner);
-    plan.mix.segment_lengths.push_back(segment);
-    plan.mix.starts.push_back(pick(0, length - segment));
-    plan.mix.partner_starts.push_back(pick(0, partner - segment));
-    plan.mix.snr.push_back(-5 + 0.015 * static_cast<double>(pick(0, 1000)));
-    plan.mix.lambda.push_back(0.001 * static_cast<double>(pick(0, 1000)));
+    ser::test::add_row(plan, kStore, {length, partner, segment, b % 5 != 0}, pick);
     for (std::int64_t c = 0; c < kClasses; ++c) {
       plan.labels.push_back(0.01f * static_cast<float>(pick(0, 100)));
       plan.partner_labels.push_back(0.01f * static_cast<float>(pick(0, 100)));
@@ -60,7 +49,6 @@ Plan make_plan(ser::MixKind kind, std::uint32_t stream, bool augments) {
     plan.augment.gain.push_back(static_cast<float>(pick(-6, 6)));
     plan.augment.noise.push_back(b % 3 == 0 ? NAN : static_cast<float>(pick(5, 35)));
   }
-  if (kind == ser::MixKind::none) plan.mix = ser::MixRows();
   return plan;
 }
 

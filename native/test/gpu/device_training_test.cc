@@ -6,70 +6,26 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "encoder/pretrained/pretrained_encoder.h"
 #include "engine/engine.h"
-#include "engine/philox.h"
 #include "test/gpu/compare.h"
+#include "test/small_training.h"
 #include "train/batch.h"
 
 namespace {
+
+using ser::test::bytes_of;
 
 constexpr int kUtterances = 6, kLength = 12000, kClasses = 3;
 std::string folder;
 const std::atomic<bool> never{false};
 
-std::uint32_t draw(std::uint32_t a, std::uint32_t b) { return ser::philox4x32({a, b, 0, 0}, {5, 6})[0]; }
-
-void write_store() {
-  std::vector<std::int16_t> samples;
-  for (std::uint32_t i = 0; i < kUtterances * kLength; ++i) samples.push_back(static_cast<std::int16_t>(draw(i, 0) >> 18));
-  std::ofstream(folder + "/store", std::ios::binary)
-      .write(reinterpret_cast<const char*>(samples.data()), static_cast<std::streamsize>(samples.size() * 2));
-}
-
-ser::ModelConfig model_config() {
-  ser::ModelConfig config;
-  config.classes = kClasses;
-  config.mel.conv_channels = 8;
-  config.mel.width = 32;
-  config.mel.layers = 2;
-  config.mel.heads = 2;
-  config.mel.feed_forward = 64;
-  config.pooling_heads = 4;
-  config.embedding = 16;
-  return config;
-}
-
 // Mixed, masked, with dropout and a row of another length each.
 ser::StepRequest request(int step) {
-  ser::StepRequest out;
-  out.step = step;
-  out.learning_rate = 1e-3;
-  out.center_learning_rate = 5e-3;
-  out.mix.kind = ser::MixKind::eam;
+  ser::StepRequest out = ser::test::small_step(step, kUtterances, kLength, 5000, kClasses, ser::MixKind::eam);
   for (int b = 0; b < kUtterances; ++b) {
-    const auto pick = [&](std::uint32_t place, std::uint32_t below) {
-      return static_cast<int>(draw(1000 + static_cast<std::uint32_t>(step) * 64 + place, static_cast<std::uint32_t>(b)) %
-                              below);
-    };
-    const int length = kLength - pick(0, 5000), partner = (b + 1 + pick(1, kUtterances - 1)) % kUtterances;
-    out.rows.offsets.push_back(b * kLength);
-    out.rows.lengths.push_back(length);
-    out.rows.keys.push_back(static_cast<std::uint32_t>(b) * 2654435761u);
-    for (int c = 0; c < kClasses; ++c) {
-      out.labels.push_back(c == b % kClasses ? 1.0f : 0.0f);
-      out.partner_labels.push_back(c == partner % kClasses ? 1.0f : 0.0f);
-    }
     out.mix.active.push_back(b % 2 == 0);
-    out.mix.partner_offsets.push_back(partner * kLength);
-    out.mix.partner_lengths.push_back(kLength);
-    out.mix.starts.push_back(pick(4, 3000));
-    out.mix.partner_starts.push_back(pick(5, 6000));
-    out.mix.segment_lengths.push_back(1 + pick(2, 2900));
-    out.mix.snr.push_back(pick(6, 15) - 5);
-    out.mix.lambda.push_back(0.3);
     out.augment.warp.push_back(b == 1 ? 1.05f : 1.0f);
     out.augment.time_masks.insert(out.augment.time_masks.end(), {0.25f, 0.1f});
     out.augment.band_masks.insert(out.augment.band_masks.end(), {3, 5});
@@ -86,7 +42,7 @@ struct Session {
     options.device = device;
     engine = ser::make_engine(options, never);
     store = engine->open_store(folder + "/store", kUtterances * kLength);
-    model = engine->create_model(model_config(), 3, 0);
+    model = engine->create_model(ser::test::small_model(kClasses), 3, 0);
     ser::TrainerConfig config;
     config.average_decay = 0.99;
     config.seed = 77;
@@ -98,11 +54,6 @@ struct Session {
 };
 
 double off(double found, double expected) { return std::abs(found - expected) / std::max(std::abs(expected), 1e-6); }
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string trained(ser::Precision precision, int steps, const std::string& name) {
   Session session(ser::Device::cuda, precision);
@@ -119,8 +70,8 @@ void against_the_cpu() {
     int agree = 0;
     for (int n = 0; n < 4; ++n) {
       const ser::StepResult a = cpu.step(n), b = gpu.step(n);
-      losses = std::max(losses, off(b.total, a.total));
-      norms = std::max(norms, off(b.grad_norm, a.grad_norm));
+      losses = ser::test::worse(losses, off(b.total, a.total));
+      norms = ser::test::worse(norms, off(b.grad_norm, a.grad_norm));
       for (std::size_t i = 0; i < a.predictions.size(); ++i) agree += a.predictions[i] == b.predictions[i];
       SER_CHECK(!b.non_finite && a.mix_skipped == b.mix_skipped, "a sound step, of the same mixes");
     }
@@ -161,7 +112,7 @@ void either_device_reads() {
   const auto b = gpu.engine->forward_rows(gpu.model, gpu.store, rows, options);
   double most = 0;
   for (std::size_t i = 0; i < a.logits.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(a.logits[i]) - static_cast<double>(b.logits[i])));
+    most = ser::test::worse(most, std::abs(static_cast<double>(a.logits[i]) - static_cast<double>(b.logits[i])));
   SER_CHECK_WITHIN(most, 1e-3, "logits of both devices");
   SER_CHECK(a.frames == b.frames && a.weights.size() == b.weights.size(), "frames and pooling weights of both");
 }
@@ -215,8 +166,7 @@ ser::test::Tensors encoded(const ser::EncoderConfig& config, at::Device device) 
     }
   }
   const at::Tensor gradient = parameters.attach_gradients();
-  std::vector<std::int16_t> samples(kUtterances * kLength);
-  for (std::uint32_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int16_t>(draw(i, 9) >> 18);
+  const std::vector<std::int16_t> samples = ser::test::noise_samples(kUtterances * kLength, 9);
   const ser::SampleView view{samples.data(), static_cast<std::int64_t>(samples.size())};
   ser::EncodeContext context;
   context.training = true;
@@ -273,7 +223,7 @@ int main() {
   if (!device) return ser::test::kSkipped;
   folder = (std::filesystem::temp_directory_path() / ("ser-gpu-" + std::to_string(::getpid()))).string();
   std::filesystem::create_directories(folder);
-  write_store();
+  ser::test::write_samples(folder + "/store", ser::test::noise_samples(kUtterances * kLength, 0));
   const auto attempt = [](const char* what, const std::function<void()>& work) {
     try {
       work();
