@@ -36,17 +36,6 @@ class Parcel {
   std::vector<unsigned char> bytes_;
 };
 
-void check_labels(const std::vector<float>& labels, const std::vector<float>& partner_labels, std::size_t batch,
-                  std::int64_t classes, bool mixes) {
-  const auto expected = batch * static_cast<std::size_t>(classes);
-  if (labels.empty()) return;
-  if (labels.size() != expected || (mixes && partner_labels.size() != expected)) {
-    throw Error("E_ARGUMENT", "labels and partnerLabels must be B x C = " + std::to_string(batch) + " x " +
-                                  std::to_string(classes) + ", got " + std::to_string(labels.size()) + " and " +
-                                  std::to_string(partner_labels.size()) + " values");
-  }
-}
-
 }  // namespace
 
 bool device_request_takes(const AugmentRows& augment) {
@@ -58,13 +47,9 @@ DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, 
   const Rows& rows = request.rows;
   const MixRows& mix = request.mix;
   const std::vector<float>&labels = request.labels, &partner_labels = request.partner_labels;
-  check_rows(store.view(), rows);
-  check_mix(store.view(), rows, mix);
   const std::size_t count = rows.offsets.size();
-  check_augment(request.augment, count);
   if (!device_request_takes(request.augment)) throw Error("E_ARGUMENT", "changes of speed are made on the CPU");
   const bool mixes = mix.kind != MixKind::none;
-  check_labels(labels, partner_labels, count, classes, mixes);
   if (layout.align < 1) throw Error("E_ARGUMENT", "align must be at least 1, got " + std::to_string(layout.align));
 
   const c10::cuda::CUDAGuard guard(store.device());

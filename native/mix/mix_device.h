@@ -41,9 +41,9 @@ struct DeviceRequest {
 // on the CPU. Augmentation of the spectrogram (warp, tempo, masks) is the encoder's and does not count.
 bool device_request_takes(const AugmentRows& augment);
 
-// Checks the plan as check_rows(), check_mix() and check_augment() do (E_ARGUMENT) and queues the work on the current stream;
-// waits for nothing but what DeviceStore::borrow() waits for. Not for capture in a CUDA graph: each batch has its own lengths
-// and places.
+// Queues the work on the current stream; waits for nothing but what DeviceStore::borrow() waits for. The request must be one that
+// check_step() passes: nothing is checked here, nor by the kernels. Not for capture in a CUDA graph: each batch has its own
+// lengths and places.
 DeviceBatch make_device_batch(DeviceStore& store, const DeviceRequest& request, std::int64_t classes,
                               const BatchLayout& layout);
 

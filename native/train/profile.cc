@@ -34,11 +34,11 @@ using torch::profiler::impl::ProfilerConfig;
 using torch::profiler::impl::ProfilerState;
 
 constexpr std::size_t kPhases = 8;
-// Of a phase, and of its slice in the trace.
-constexpr std::array<const char*, kPhases> kNames{"waiting", "mixing",   "encoder",   "head",
-                                                  "losses",  "backward", "optimiser", "other"};
+// Of a phase's slice in the trace; what follows the colons is the phase's name.
 constexpr std::array<const char*, kPhases> kSlices{"ser::waiting", "ser::mixing",   "ser::encoder",   "ser::head",
                                                    "ser::losses",  "ser::backward", "ser::optimiser", "ser::other"};
+
+const char* name_of(std::size_t phase) { return kSlices[phase] + sizeof("ser::") - 1; }
 
 std::size_t index_of(Phase phase) { return static_cast<std::size_t>(phase); }
 
@@ -123,15 +123,14 @@ class Profile::State {
     leave();
     ProfileResult result;
     result.steps = steps_;
-    // What follows the last step is nobody's wait.
-    while (!marks_.empty() && steps_ == 0) marks_.pop_back();
-    if (!marks_.empty()) marks_.back().when.wait();
+    // The last mark is the end of the last step: what follows it is nobody's wait.
+    marks_.back().when.wait();
     std::array<double, kPhases> seconds{};
     for (std::size_t i = 0; i + 1 < marks_.size(); ++i) {
       seconds[index_of(marks_[i].phase)] += marks_[i].when.seconds_until(marks_[i + 1].when);
     }
     for (std::size_t i = 0; i < kPhases; ++i) {
-      result.phases.emplace_back(kNames[i], seconds[i]);
+      result.phases.emplace_back(name_of(i), seconds[i]);
       result.seconds += seconds[i];
     }
     if (tracing_) {
